@@ -1,0 +1,81 @@
+"""Conversion between definitions of a halo's mass, for NFW haloes (by colossus)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .clusters import default_cosmology
+
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+
+__all__ = ["convert_mass"]
+
+DEFINITIONS = ("200c", "500c", "200m", "vir")
+
+# What the concentration needs and an astropy cosmology may lack: Planck 2018 results VI, table 2.
+_SIGMA8, _SPECTRAL_INDEX, _BARYONS = 0.811, 0.965, 0.049
+
+
+def convert_mass(mass: ArrayLike, redshift: ArrayLike, from_definition: str, to_definition: str, *,
+                 cosmology: FLRW | None = None) -> np.ndarray:
+    """Convert a halo mass from one overdensity to another.
+
+    The halo is NFW (Navarro, Frenk & White 1997) with the concentration of Diemer & Joyce (2019,
+    ApJ 871, 168).
+
+    Parameters
+    ----------
+    mass, redshift : array_like
+        Mass in Msun and redshift, broadcast against each other. About a millisecond for each mass.
+    from_definition, to_definition : {"200c", "500c", "200m", "vir"}
+        Overdensity over the critical (c) or mean (m) density, or virial (Bryan & Norman 1998).
+    cosmology : astropy.cosmology.FLRW, optional
+        Flat with H0 = 70 and Om0 = 0.3 by default.
+
+    Returns
+    -------
+    numpy.ndarray
+        Mass in Msun, in the shape of the broadcast input.
+
+    Raises
+    ------
+    ValueError
+        If a definition is unknown.
+    """
+    for definition in (from_definition, to_definition):
+        if definition not in DEFINITIONS:
+            raise ValueError(f"unknown mass definition {definition!r}; "
+                             f"use one of {', '.join(DEFINITIONS)}")
+    from colossus.halo import mass_adv
+
+    mass, redshift = np.broadcast_arrays(np.asarray(mass, dtype=float), redshift)
+    converted = np.empty(mass.shape)
+    with _colossus_cosmology(cosmology or default_cosmology()) as h:
+        for z in np.unique(redshift):
+            here = redshift == z
+            converted[here] = mass_adv.changeMassDefinitionCModel(
+                mass[here] * h, float(z), from_definition, to_definition, c_model="diemer19")[0] / h
+    return converted
+
+
+@contextmanager
+def _colossus_cosmology(cosmology: FLRW) -> Iterator[float]:
+    """Give colossus, whose cosmology is global, this one for a while; yields h."""
+    from colossus.cosmology import cosmology as colossus
+
+    previous = colossus.current_cosmo
+    ours = colossus.Cosmology(
+        name="szfinder", flat=False, H0=cosmology.H0.value, Om0=cosmology.Om0, Ode0=cosmology.Ode0,
+        Ob0=cosmology.Ob0 or _BARYONS, sigma8=_SIGMA8, ns=_SPECTRAL_INDEX, relspecies=False,
+        persistence="")
+    colossus.current_cosmo = ours
+    try:
+        yield ours.h
+    finally:
+        colossus.current_cosmo = previous
