@@ -1,0 +1,37 @@
+"""
+Find galaxy clusters in millimetre maps through the thermal Sunyaev-Zel'dovich effect.
+
+Maps of several bands enter (`szfinder.maps`), a finder turns them into a score map and a
+catalogue (`szfinder.finders`), and both stand on the physics of the effect
+(`szfinder.physics`) and on plain-array filters (`szfinder.filters`). The names most people
+need can be taken from here; they are imported at their first use, so that
+``import szfinder`` itself costs next to nothing.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.dev0"
+
+_HOMES = {
+    "Instrument": "szfinder.maps",
+    "MapStack": "szfinder.maps",
+    "MatchedFilterFinder": "szfinder.finders",
+    "read_maps": "szfinder.maps",
+}
+_SUBPACKAGES = ("filters", "finders", "maps", "physics")
+
+__all__ = [*_HOMES, *_SUBPACKAGES]
+
+
+def __getattr__(name):
+    """Import a public name or a subpackage when it is first asked for (PEP 562)."""
+    if name in _SUBPACKAGES:
+        return import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        return globals().setdefault(name, getattr(import_module(_HOMES[name]), name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    """List the lazy names beside those already loaded."""
+    return sorted({*globals(), *__all__})
