@@ -1,0 +1,161 @@
+"""Point sources: found in each band by the matched filter of its beam."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from szfinder.filters.covariance import BandCovariance, ModeCovariance
+from szfinder.filters.fourier import FourierGrid
+from szfinder.filters.matched import MatchedFilter
+from szfinder.filters.noise import NoiseLevel
+from szfinder.filters.painting import object_modes, peak_offsets
+
+__all__ = ["PointSourceFinder", "PointSources"]
+
+#: A peak below this part of the strongest feature nearby, of either sign, may be its sidelobe: it
+#: is left for later, when the stronger one has been taken off.
+SIDELOBE = 0.5
+#: Range of sidelobes in units of the full width at half maximum of the beam.
+SIDELOBE_RANGE = 4.0
+#: A peak below this part of the clusters that were taken off at its place is what their models left
+#: behind.
+LEFT_BEHIND = 0.3
+
+
+@dataclass
+class PointSources:
+    """Point sources of one band.
+
+    Parameters
+    ----------
+    x, y : `~numpy.ndarray`
+        Pixel positions.
+    flux : `~numpy.ndarray`
+        Temperatures integrated over solid angle, in uK_CMB sr.
+    snr : `~numpy.ndarray`
+        Flux over its error.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    flux: np.ndarray
+    snr: np.ndarray
+
+    @classmethod
+    def none(cls) -> "PointSources":
+        """No sources."""
+        return cls(*np.zeros((4, 0)))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __add__(self, other: "PointSources") -> "PointSources":
+        return PointSources(
+            *(np.concatenate([a, b]) for a, b in zip(vars(self).values(), vars(other).values()))
+        )
+
+    def paint(self, grid: FourierGrid, beam: np.ndarray) -> np.ndarray:
+        """Map of the sources in uK_CMB, seen through a beam given over ``grid.ell``."""
+        if not len(self):
+            return np.zeros(grid.shape, np.float32)
+        modes = object_modes(self.x, self.y, self.flux, grid)
+        return grid.inverse(modes * grid.at_modes(beam))
+
+
+class PointSourceFinder:
+    """Finds positive point sources in single bands.
+
+    Parameters
+    ----------
+    grid : `~szfinder.filters.FourierGrid`
+        Grid of the maps.
+    beams : `~numpy.ndarray`
+        Beam of each band over ``grid.ell``, shape (n_band, n_ell).
+    use : `~numpy.ndarray`
+        Boolean, shape (ny, nx): where sources are looked for.
+    noise_level : `~szfinder.filters.NoiseLevel`
+        Measures the noise.
+    threshold : float
+        Least signal-to-noise ratio.
+    flux_limits : `~numpy.ndarray`
+        Least flux in each band, in uK_CMB sr, shape (n_band,).
+    """
+
+    def __init__(
+        self,
+        grid: FourierGrid,
+        beams: np.ndarray,
+        use: np.ndarray,
+        noise_level: NoiseLevel,
+        *,
+        threshold: float,
+        flux_limits: np.ndarray,
+    ) -> None:
+        self.grid = grid
+        self.beams = beams
+        self.use = use
+        self.noise_level = noise_level
+        self.threshold = threshold
+        self.flux_limits = flux_limits
+        self._point = np.ones(grid.ell.size)
+        radius = np.arange(0, 100, 0.25)
+        profiles = grid.hankel_transform(beams, radius * grid.pixel_size)
+        full_width = 2 * radius[np.argmax(profiles < 0.5 * profiles[:, :1], axis=1)]
+        self._reach = np.ceil(SIDELOBE_RANGE * full_width).astype(int)
+
+    def find(
+        self,
+        modes: np.ndarray,
+        covariance: BandCovariance | ModeCovariance,
+        cluster_modes: np.ndarray | None = None,
+    ) -> list[PointSources]:
+        """Sources in each band.
+
+        Parameters
+        ----------
+        modes : `~numpy.ndarray`
+            Fourier transforms of the maps, shape (n_band, ny, nx // 2 + 1).
+        covariance : `~szfinder.filters.BandCovariance` or `~szfinder.filters.ModeCovariance`
+            Covariance of all bands.
+        cluster_modes : `~numpy.ndarray`, optional
+            Fourier transforms of the clusters that were taken off the maps, shaped as ``modes``.
+
+        Returns
+        -------
+        list of `PointSources`
+            One for each band.
+        """
+        found = []
+        for band, beam in enumerate(self.beams):
+            matched = MatchedFilter(self.grid, beam[None, None], covariance.of_band(band))
+            flux = matched.amplitude(matched.combine(modes[[band]]), self._point)
+            level, error = self.noise_level(flux, matched, self._point)
+            clusters = 0.0
+            if cluster_modes is not None:
+                clusters = matched.amplitude(matched.combine(cluster_modes[[band]]), self._point)
+            y, x = self._peaks(
+                flux, error * level, clusters, self.flux_limits[band], self._reach[band]
+            )
+            dy, dx, height = peak_offsets(flux, y, x)
+            found.append(PointSources(x + dx, y + dy, height, height / (level * error[y, x])))
+        return found
+
+    def _peaks(
+        self,
+        flux: np.ndarray,
+        error: np.ndarray,
+        clusters: np.ndarray | float,
+        flux_limit: float,
+        reach: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (y, x) of the peaks that are neither sidelobes nor left behind by clusters."""
+        bright = self.use & (flux > np.maximum(self.threshold * error, flux_limit))
+        bright &= flux > LEFT_BEHIND * np.abs(clusters)
+        y, x = np.nonzero(bright & (flux == ndimage.maximum_filter(flux, 3)))
+        strongest = [
+            np.abs(flux[max(j - reach, 0) : j + reach + 1, max(i - reach, 0) : i + reach + 1]).max()
+            for j, i in zip(y, x)
+        ]
+        alone = flux[y, x] > SIDELOBE * np.array(strongest)
+        return y[alone], x[alone]

@@ -1,0 +1,163 @@
+"""SZFinder: what all finders have in common."""
+
+import warnings
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.nddata import NDData
+from astropy.table import QTable
+
+from szfinder.finders.catalogue import COLUMNS, FLAGS, NoDetectionsWarning, make_catalogue
+from szfinder.finders.detection import centroids, label_objects, peaks
+from szfinder.finders.score_map import ScoreMap
+from szfinder.maps import MapError, MapStack
+
+__all__ = ["SZFinder"]
+
+
+class SZFinder(ABC):
+    """Finds clusters in a map stack, in three steps of which each can be used alone.
+
+    `score_map` gives every pixel a score, `detect` turns a score map into a catalogue, and
+    `find_clusters`, which calling the finder does too, is the two in a row. A finder holds its
+    configuration only: one instance serves any number of maps and threads.
+
+    Parameters
+    ----------
+    threshold : float
+        Least score of a detection.
+    """
+
+    #: Least height of a peak above the pass to a higher one that makes it a detection of its own.
+    prominence: float | None = None
+
+    def __init__(self, *, threshold: float) -> None:
+        if not np.isfinite(threshold):
+            raise ValueError(f"threshold must be a finite number; found {threshold!r}")
+        self.threshold = float(threshold)
+
+    def __call__(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> QTable:
+        """Find clusters; see `find_clusters`."""
+        return self.find_clusters(maps, mask=mask)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"{type(self).__name__}({values})"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The configuration, as it goes into the meta data of a catalogue."""
+        return {"threshold": self.threshold}
+
+    @abstractmethod
+    def score_map(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> ScoreMap:
+        """Score of every pixel.
+
+        Parameters
+        ----------
+        maps : `~szfinder.maps.MapStack` or `~astropy.nddata.NDData`
+            The maps; of plain NDData the meta must hold the ``instrument``.
+        mask : `~numpy.ndarray`, optional
+            Boolean, shape (ny, nx): True for pixels that are not to be used.
+
+        Returns
+        -------
+        `~szfinder.finders.ScoreMap`
+        """
+
+    def find_clusters(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> QTable:
+        """Catalogue of the clusters in the maps.
+
+        Parameters
+        ----------
+        maps : `~szfinder.maps.MapStack` or `~astropy.nddata.NDData`
+            The maps; of plain NDData the meta must hold the ``instrument``.
+        mask : `~numpy.ndarray`, optional
+            Boolean, shape (ny, nx): True for pixels that are not to be used.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            See `detect`.
+        """
+        return self.detect(self.score_map(maps, mask=mask))
+
+    def detect(self, score_map: ScoreMap) -> QTable:
+        """Catalogue of the objects in a score map.
+
+        Connected pixels above the threshold are an object; peaks that stand out from one another
+        are objects of their own. Positions are centroids weighted with the score, the layers are
+        sampled at the peaks.
+
+        Parameters
+        ----------
+        score_map : `~szfinder.finders.ScoreMap`
+            The map.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            One row an object, highest score first, with the columns of
+            `~szfinder.finders.catalogue.COLUMNS` that the finder fills.
+
+        Warns
+        -----
+        NoDetectionsWarning
+            If there is no object; the table then has all columns, and no row.
+        """
+        score = score_map.data
+        labels, blended = label_objects(score, self.threshold, prominence=self.prominence)
+        if not blended.size:
+            self._warn_nothing_found(score)
+        y, x, summit = peaks(score, labels)
+        y_centroid, x_centroid = centroids(score, labels)
+        values = {
+            "x_centroid": x_centroid,
+            "y_centroid": y_centroid,
+            "score": summit,
+            "n_pixels": np.bincount(labels.ravel(), minlength=blended.size + 1)[1:],
+        }
+        values["flags"] = blended * FLAGS["blended"]
+        for name, layer in score_map.layers.items():
+            sampled = layer[y, x]
+            if name == "flags":
+                values["flags"] = values["flags"] | sampled.astype(int)
+            elif name in COLUMNS:
+                scale = summit / score[y, x] if COLUMNS[name].per_score else 1.0
+                values[name] = sampled * scale
+        positions = SkyCoord(score_map.wcs.pixel_to_world(x_centroid, y_centroid))
+        return make_catalogue(values, positions, {**score_map.meta, "threshold": self.threshold})
+
+    def _warn_nothing_found(self, score: np.ndarray) -> None:
+        if np.isfinite(score).any():
+            message = (
+                f"no pixel passed the threshold of {self.threshold:g}; the highest score is "
+                f"{np.nanmax(score):.3g}. Lower the threshold to see fainter objects."
+            )
+        else:
+            message = "the score map has no valid pixel: is the whole map masked?"
+        warnings.warn(message, NoDetectionsWarning, stacklevel=3)
+
+
+def as_map_stack(maps: MapStack | NDData) -> MapStack:
+    """A map stack as it is, or one made of NDData whose meta names the instrument.
+
+    Raises
+    ------
+    `~szfinder.maps.MapError`
+        If it is neither.
+    """
+    if isinstance(maps, MapStack):
+        return maps
+    if isinstance(maps, NDData):
+        return MapStack(
+            maps.data, wcs=maps.wcs, mask=maps.mask, uncertainty=maps.uncertainty, meta=maps.meta
+        )
+    raise MapError(
+        "a finder takes a map stack",
+        found=type(maps).__name__,
+        expected="MapStack, or NDData with meta['instrument']",
+        hint="read the maps with szfinder.maps.read_maps first",
+    )
