@@ -18,7 +18,7 @@ _HOMES = {
     "MatchedFilterFinder": "szfinder.finders",
     "read_maps": "szfinder.maps",
 }
-_SUBPACKAGES = ("filters", "finders", "maps", "physics")
+_SUBPACKAGES = ("evaluation", "filters", "finders", "maps", "physics")
 
 __all__ = [*_HOMES, *_SUBPACKAGES]
 

@@ -1,0 +1,81 @@
+"""Pictures of score maps."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.table import QTable
+
+from szfinder.finders import FLAGS, ScoreMap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_score_map"]
+
+#: Range of scores that the colours span: from its negative to twice it.
+COLOUR_SCALE = 4.0
+#: Detections that are labelled.
+MAX_LABELS = 40
+
+
+def plot_score_map(
+    score_map: ScoreMap, clusters: QTable | None = None, *, axes: "Axes | None" = None
+) -> "Axes":
+    """Show a score map on its celestial axes, with detections marked by a circle and their score.
+
+    Detections with a flag are drawn dashed.
+
+    Parameters
+    ----------
+    score_map : `~szfinder.finders.ScoreMap`
+        The map.
+    clusters : `~astropy.table.QTable`, optional
+        A catalogue of the map.
+    axes : `~astropy.visualization.wcsaxes.WCSAxes`, optional
+        Axes to draw on; by default those of a new figure.
+
+    Returns
+    -------
+    `~astropy.visualization.wcsaxes.WCSAxes`
+        The axes.
+    """
+    if axes is None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8, 7), layout="constrained")
+        axes = figure.add_subplot(projection=score_map.wcs)
+    image = axes.imshow(
+        score_map.data,
+        origin="lower",
+        cmap="cividis",
+        vmin=-COLOUR_SCALE,
+        vmax=2 * COLOUR_SCALE,
+        interpolation="nearest",
+    )
+    axes.figure.colorbar(image, ax=axes, label="score (signal-to-noise ratio)", extend="both")
+    axes.set_xlabel("right ascension (ICRS)")
+    axes.set_ylabel("declination (ICRS)")
+    axes.coords.grid(color="white", alpha=0.2)
+    if clusters is not None:
+        _mark(axes, clusters, max(score_map.data.shape) / 60)
+    return axes
+
+
+def _mark(axes: "Axes", clusters: QTable, radius: float) -> None:
+    from matplotlib.patches import Circle
+
+    doubtful = (np.asarray(clusters["flags"]) & ~FLAGS["blended"]) > 0
+    for number, (row, dashed) in enumerate(zip(clusters, doubtful)):
+        centre = row["x_centroid"], row["y_centroid"]
+        style = "--" if dashed else "-"
+        axes.add_patch(Circle(centre, radius, fill=False, color="white", lw=1.2, ls=style))
+        if number < MAX_LABELS:
+            axes.annotate(
+                f"{row['score']:.1f}",
+                centre,
+                xytext=(6, 6),
+                textcoords="offset points",
+                color="white",
+                fontsize=8,
+                annotation_clip=True,
+            )
