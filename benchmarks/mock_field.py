@@ -16,6 +16,7 @@ from astropy.io import fits
 from astropy.table import QTable
 from astropy.wcs import WCS
 from scipy import fft
+from seeds import TUNING_SEEDS
 
 from szfinder.physics.clusters import central_y, theta500
 from szfinder.physics.conversion import flux_per_kelvin
@@ -193,6 +194,13 @@ def paint_sources(sources, band, shape):
     return fft.irfft2(transformed, s=larger)[: shape[0], : shape[1]]
 
 
+def mean_pixel_window(ell):
+    """Pixel window averaged over direction."""
+    angle = np.deg2rad(np.arange(0, 90, 3) + 1.5)[:, None]
+    cycles = ell * PIXEL * ARCMIN / (2 * np.pi)
+    return np.mean(np.sinc(cycles * np.cos(angle)) * np.sinc(cycles * np.sin(angle)), axis=0)
+
+
 def pressure(x):
     """The universal pressure profile."""
     return gnfw_pressure(x, **ARNAUD2010)
@@ -201,8 +209,8 @@ def pressure(x):
 def ideal_noise(theta, noise):
     """Error of central y with the true profile and covariance (CMB, white noise) in each size."""
     ell = np.arange(2, 30000, 4.0)
-    response = np.array([tsz_response(FREQUENCY[b]) * beam(ell, b) for b in FREQUENCY]).T
-    beams = np.array([beam(ell, b) for b in FREQUENCY]).T
+    beams = np.array([beam(ell, band) for band in FREQUENCY]).T * mean_pixel_window(ell)[:, None]
+    response = beams * [tsz_response(frequency) for frequency in FREQUENCY.values()]
     white = np.array([noise[b] * ARCMIN for b in FREQUENCY]) ** 2
     covariance = cmb_power(ell)[:, None, None] * beams[:, :, None] * beams[:, None, :] + np.diag(
         white
@@ -223,6 +231,6 @@ def ideal_noise(theta, noise):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=TUNING_SEEDS[0])
     arguments = parser.parse_args()
     MockField(arguments.seed).write(arguments.folder)

@@ -21,6 +21,11 @@ MOST_UNEVEN = 3.0
 THINNING = 2
 #: Pixels that are enough to measure one level.
 MAX_PIXELS = 50_000
+#: Distance at which a template feels the edge, in units of the side of one sample of its noise.
+EDGE_FELT = 1.5
+#: Growth of the width of the rings along the edge, and the part of the maps they may cover.
+RING_GROWTH = 0.15
+RINGED = 0.5
 #: Next to an edge, where the noise is this many times higher, nothing can be found.
 BLIND = 2.0
 
@@ -42,7 +47,7 @@ class NoiseLevel:
     footprint : `~szfinder.filters.Footprint`
         Where the maps have data.
     reach : float
-        Distance in pixels at which the edge is no longer felt.
+        Distance in pixels at which the edge is no longer felt by the smallest templates.
     ivar : `~numpy.ndarray`, optional
         Inverse variance of the maps in uK_CMB^-2, shape (n_band, ny, nx).
     """
@@ -54,9 +59,8 @@ class NoiseLevel:
             self._inner = footprint.inside
         sample = np.nonzero(self._inner)
         self._sample = tuple(index[:: 1 + index.size // MAX_PIXELS] for index in sample)
-        y, x = np.nonzero(footprint.inside & ~self._inner)
-        step = distance[y, x].astype(int)
-        self._rings = [(y[step == ring], x[step == ring]) for ring in range(int(reach) + 1)]
+        self._reach = reach
+        self._rings = _rings(footprint)
         self._white, self._depth = None, None
         if ivar is not None:
             self._depth = np.zeros(ivar.shape, np.float32)
@@ -100,8 +104,9 @@ class NoiseLevel:
         if relative is not None:
             error *= relative
         level = robust_deviation(amplitude[self._sample] / error[self._sample])
-        for ring in self._rings:
-            if len(ring[0]) >= SAMPLES_PER_CELL:
+        reach = max(self._reach, EDGE_FELT * np.sqrt(samples))
+        for distance, ring in self._rings:
+            if distance < reach and len(ring[0]) >= SAMPLES_PER_CELL:
                 excess = robust_deviation(amplitude[ring] / error[ring]) / level
                 error[ring] *= max(excess, 1.0) if excess < BLIND else np.inf
         return level, error
@@ -156,6 +161,21 @@ def relative_noise(
     smooth = ndimage.uniform_filter(log_level * weight, 3, mode="constant")
     smooth /= np.maximum(ndimage.uniform_filter(weight, 3, mode="constant"), 1e-6)
     return np.exp((1 - expected / scatter) * _interpolate(smooth, bounds, shape))
+
+
+def _rings(footprint: Footprint) -> list[tuple[float, tuple[np.ndarray, ...]]]:
+    """Rings of pixels along the edge: the distance of each in pixels, and its pixels."""
+    distance = footprint.edge_distance
+    farthest = np.quantile(distance[footprint.inside], RINGED)
+    bounds = [0.0]
+    while bounds[-1] < farthest:
+        bounds.append(bounds[-1] + max(1.0, np.floor(RING_GROWTH * bounds[-1])))
+    y, x = np.nonzero(footprint.inside & (distance < bounds[-1]))
+    number = np.digitize(distance[y, x], bounds) - 1
+    order = np.argsort(number, kind="stable")
+    ends = np.searchsorted(number[order], np.arange(1, len(bounds) - 1))
+    pixels = zip(np.split(y[order], ends), np.split(x[order], ends))
+    return list(zip(bounds, pixels))
 
 
 def _cell_sums(image: np.ndarray, bounds: list[np.ndarray]) -> np.ndarray:

@@ -21,6 +21,8 @@ SIDELOBE_RANGE = 4.0
 #: A peak below this part of the clusters that were taken off at its place is what their models left
 #: behind.
 LEFT_BEHIND = 0.3
+#: Least signal-to-noise ratio of a source whose position another band has given.
+FORCED_THRESHOLD = 2.0
 
 
 @dataclass
@@ -46,6 +48,9 @@ class PointSources:
     def none(cls) -> "PointSources":
         """No sources."""
         return cls(*np.zeros((4, 0)))
+
+    def __getitem__(self, index: np.ndarray) -> "PointSources":
+        return PointSources(*(values[index] for values in vars(self).values()))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -126,7 +131,7 @@ class PointSourceFinder:
         list of `PointSources`
             One for each band.
         """
-        found = []
+        fluxes, found = [], []
         for band, beam in enumerate(self.beams):
             matched = MatchedFilter(self.grid, beam[None, None], covariance.of_band(band))
             flux = matched.amplitude(matched.combine(modes[[band]]), self._point)
@@ -139,7 +144,23 @@ class PointSourceFinder:
             )
             dy, dx, height = peak_offsets(flux, y, x)
             found.append(PointSources(x + dx, y + dy, height, height / (level * error[y, x])))
-        return found
+            fluxes.append((flux, error * level))
+        return [own + self._forced(band, found, *fluxes[band]) for band, own in enumerate(found)]
+
+    def _forced(
+        self, band: int, found: list[PointSources], flux: np.ndarray, error: np.ndarray
+    ) -> PointSources:
+        """Sources of other bands that are seen, fainter than the threshold, in this one."""
+        known = found[band]
+        forced = PointSources.none()
+        for other in found[:band] + found[band + 1 :]:
+            y, x = np.rint(other.y).astype(int), np.rint(other.x).astype(int)
+            seen = PointSources(other.x, other.y, flux[y, x], flux[y, x] / error[y, x])
+            both = known + forced
+            apart = np.hypot(other.x[:, None] - both.x, other.y[:, None] - both.y)
+            new = np.all(apart > self._reach[band] / SIDELOBE_RANGE, axis=1)
+            forced += seen[new & (seen.snr > FORCED_THRESHOLD)]
+        return forced
 
     def _peaks(
         self,

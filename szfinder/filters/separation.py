@@ -36,8 +36,8 @@ LEFT_BEHIND = 0.3
 SAME_PLACE = 0.6
 SAME_SNR = (0.05, 0.5)
 UNSTABLE = 0.04
-#: Signal-to-noise ratio at which the model of a cluster is cut off.
-FAINTEST = 0.3
+#: Signal-to-noise ratio, in any template, at which the model of a cluster is cut off.
+FAINTEST = 1.0
 #: Step and range, in pixels, of responses on the sky.
 STEP = 0.5
 RANGE = 200
@@ -240,8 +240,11 @@ class Separation:
         y, x = np.array(peaks).T
         dy, dx, height = peak_offsets(snr, y, x)
         index = template[y, x].astype(int)
-        noise = np.array([self.matched.noise(shape) for shape in self.templates]) * self.level
-        return Clusters(x + dx, y + dy, index, height * noise[index], height)
+        return Clusters(x + dx, y + dy, index, height * self._noise()[index], height)
+
+    def _noise(self) -> np.ndarray:
+        """Error of the amplitude of each template, far from edges."""
+        return self.level * np.array([self.matched.noise(template) for template in self.templates])
 
     def _stands_alone(self, clusters: Clusters) -> np.ndarray:
         """Which clusters are neither within a brighter one nor what its model leaves behind."""
@@ -269,11 +272,12 @@ class Separation:
         brightest, distance = np.zeros((2, ny, nx))
         owner = np.full((ny, nx), -1)
         profiles = self._sky_profiles()
+        noise = self._noise()[:, None]
         for number in range(len(self.clusters)):
             cluster = self.clusters[[number]]
             kind = cluster.template[0]
-            own = self._cross[kind, kind] / self._cross[kind, kind, 0] * cluster.snr
-            reach = int(np.flatnonzero(own > FAINTEST)[-1] * STEP) + 1
+            visible = np.any(self._cross[:, kind] * cluster.amplitude > FAINTEST * noise, axis=0)
+            reach = int(np.flatnonzero(visible)[-1] * STEP) + 1
             y0, x0 = (int(value[0]) for value in cluster.pixels)
             box = np.s_[max(y0 - reach, 0) : y0 + reach + 1, max(x0 - reach, 0) : x0 + reach + 1]
             y, x = np.ogrid[

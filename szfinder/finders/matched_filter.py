@@ -71,7 +71,7 @@ class MatchedFilterFinder(SZFinder):
     >>> clusters = finder(maps)  # doctest: +SKIP
     """
 
-    prominence = 2.5
+    prominence = 1.5
 
     def __init__(
         self,
