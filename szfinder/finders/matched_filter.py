@@ -15,6 +15,7 @@ from szfinder.finders.base import SZFinder, as_map_stack
 from szfinder.finders.filter_problem import GREYBODIES, FilterProblem
 from szfinder.finders.score_map import ScoreMap
 from szfinder.maps import MapStack
+from szfinder.utils.threads import single_blas_thread
 
 __all__ = ["MatchedFilterFinder"]
 
@@ -137,7 +138,11 @@ class MatchedFilterFinder(SZFinder):
         R500, ``y_500``, of the best template; and ``flags``. Parameters and result as in
         `SZFinder.score_map`.
         """
-        problem = FilterProblem(self, as_map_stack(maps), mask)
+        with single_blas_thread():
+            return self._score_map(as_map_stack(maps), mask)
+
+    def _score_map(self, maps: MapStack, mask: np.ndarray | None) -> ScoreMap:
+        problem = FilterProblem(self, maps, mask)
         separation = problem.separate()
         templates = problem.templates
         snr = np.full(problem.grid.shape, -np.inf, np.float32)
@@ -208,7 +213,17 @@ class MatchedFilterFinder(SZFinder):
                 f"templates must hold one template, or one a position ({len(positions)}); "
                 f"found {len(templates)}"
             )
-        problem = FilterProblem(self, as_map_stack(maps), mask)
+        with single_blas_thread():
+            return self._measure_at(as_map_stack(maps), positions, templates, mask)
+
+    def _measure_at(
+        self,
+        maps: MapStack,
+        positions: SkyCoord,
+        templates: Sequence[Template] | None,
+        mask: np.ndarray | None,
+    ) -> QTable:
+        problem = FilterProblem(self, maps, mask)
         separation = problem.separate()
         shapes = list(dict.fromkeys(problem.templates if templates is None else templates))
         tables = [template.transform(problem.grid.ell) for template in shapes]
