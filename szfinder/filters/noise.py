@@ -26,8 +26,6 @@ EDGE_FELT = 1.5
 #: Growth of the width of the rings along the edge, and the part of the maps they may cover.
 RING_GROWTH = 0.15
 RINGED = 0.5
-#: Next to an edge, where the noise is this many times higher, nothing can be found.
-BLIND = 2.0
 
 
 def robust_deviation(values: np.ndarray) -> float:
@@ -87,8 +85,8 @@ class NoiseLevel:
         level : float
             Noise of the whole map over what the filter expects of it.
         error : `~numpy.ndarray`
-            The filter's expectation with the variation from place to place put in, shape (ny, nx);
-            infinite next to the edge where nothing can be found.
+            The filter's expectation with the variation from place to place and the excess near the
+            edge put in, shape (ny, nx).
         """
         grid = matched.grid
         expected = matched.noise(template)
@@ -108,7 +106,7 @@ class NoiseLevel:
         for distance, ring in self._rings:
             if distance < reach and len(ring[0]) >= SAMPLES_PER_CELL:
                 excess = robust_deviation(amplitude[ring] / error[ring]) / level
-                error[ring] *= max(excess, 1.0) if excess < BLIND else np.inf
+                error[ring] *= max(excess, 1.0)
         return level, error
 
 

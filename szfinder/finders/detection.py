@@ -10,8 +10,6 @@ __all__ = ["centroids", "label_objects", "peaks"]
 #: Pixels above this part of the peak score give the position.
 CORE = 0.8
 
-EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
-
 
 def label_objects(
     score: np.ndarray, threshold: float, *, prominence: float | None = None
@@ -38,9 +36,14 @@ def label_objects(
     blended : `~numpy.ndarray` of bool
         Shape (n,): which objects touch another one.
     """
+    from photutils.segmentation import detect_sources
+
     above = score > threshold
-    labels, n_labels = ndimage.label(above, EIGHT_CONNECTED)
-    if prominence is None or n_labels == 0:
+    if not above.any():
+        return np.zeros(score.shape, dtype=int), np.zeros(0, dtype=bool)
+    labels = detect_sources(score, threshold, n_pixels=1, connectivity=8).data.astype(int)
+    n_labels = labels.max()
+    if prominence is None:
         return labels, np.zeros(n_labels, dtype=bool)
     is_peak = above & (score == ndimage.maximum_filter(np.nan_to_num(score), 3))
     n_peaks = np.bincount(labels[is_peak], minlength=n_labels + 1)
