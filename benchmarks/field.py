@@ -34,8 +34,8 @@ def instrument_of(field):
     from szfinder.maps import Band, Beam
 
     bands = [
-        Band(entry["name"], entry["frequency"], Beam.from_fwhm(entry["fwhm"]), entry["noise"])
-        for entry in field.instrument["bands"]
+        Band(name, entry["frequency"], Beam.from_fwhm(entry["fwhm"]), entry["noise"])
+        for name, entry in field.instrument["bands"].items()
     ]
     return Instrument("mock", bands, pixel_window=True)
 

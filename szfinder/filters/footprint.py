@@ -26,6 +26,8 @@ class Footprint:
     edge_distance : `~numpy.ndarray`
         Distance in pixels from the centre of each pixel to the edge of the covered region, shape
         (ny, nx), 0 outside.
+    hole_distance : `~numpy.ndarray`
+        Distance in pixels to the nearest hole, negative within it and infinite where there is none.
     """
 
     def __init__(self, good: np.ndarray, hole_area: float) -> None:
@@ -41,6 +43,9 @@ class Footprint:
             covered = ndimage.distance_transform_edt(self.inside) - 0.5
             distance = np.clip(covered, 0, distance)
         self.edge_distance = distance.astype(np.float32)
+        self.hole_distance = np.full(good.shape, np.inf, np.float32)
+        if self.holes.any():
+            self.hole_distance = ndimage.distance_transform_edt(~self.holes) - 0.5
 
     def window(self, width: float) -> np.ndarray:
         """Window that rises from 0 at the edge to 1 at a distance in pixels, as a squared sine."""

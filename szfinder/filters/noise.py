@@ -1,4 +1,4 @@
-"""The noise level of a filtered map: as a whole, from place to place, and near the edge."""
+"""The noise level of a filtered map: as a whole, from place to place, along edges."""
 
 import numpy as np
 from scipy import ndimage
@@ -58,7 +58,11 @@ class NoiseLevel:
         sample = np.nonzero(self._inner)
         self._sample = tuple(index[:: 1 + index.size // MAX_PIXELS] for index in sample)
         self._reach = reach
-        self._rings = _rings(footprint)
+        self._rings = [
+            ring
+            for distance in (footprint.edge_distance, footprint.hole_distance)
+            for ring in _rings(distance, footprint.inside & ~footprint.holes)
+        ]
         self._white, self._depth = None, None
         if ivar is not None:
             self._depth = np.zeros(ivar.shape, np.float32)
@@ -93,6 +97,7 @@ class NoiseLevel:
         error = np.full(grid.shape, expected, np.float32)
         if self._depth is not None:
             shares = matched.white_noise_shares(template, self._white * grid.pixel_area)
+            shares /= max(shares.sum(), 1.0)
             error *= np.sqrt(1 - shares.sum() + np.einsum("b,byx->yx", shares, self._depth))
         samples = matched.correlation_area(template) / grid.pixel_area
         thin = np.s_[::THINNING, ::THINNING]
@@ -161,14 +166,15 @@ def relative_noise(
     return np.exp((1 - expected / scatter) * _interpolate(smooth, bounds, shape))
 
 
-def _rings(footprint: Footprint) -> list[tuple[float, tuple[np.ndarray, ...]]]:
-    """Rings of pixels along the edge: the distance of each in pixels, and its pixels."""
-    distance = footprint.edge_distance
-    farthest = np.quantile(distance[footprint.inside], RINGED)
+def _rings(distance: np.ndarray, inside: np.ndarray) -> list[tuple[float, tuple[np.ndarray, ...]]]:
+    """Rings of pixels along an edge: the distance of each in pixels, and its pixels."""
+    if not np.isfinite(distance[inside]).all():
+        return []
+    farthest = np.quantile(distance[inside], RINGED)
     bounds = [0.0]
     while bounds[-1] < farthest:
         bounds.append(bounds[-1] + max(1.0, np.floor(RING_GROWTH * bounds[-1])))
-    y, x = np.nonzero(footprint.inside & (distance < bounds[-1]))
+    y, x = np.nonzero(inside & (distance < bounds[-1]))
     number = np.digitize(distance[y, x], bounds) - 1
     order = np.argsort(number, kind="stable")
     ends = np.searchsorted(number[order], np.arange(1, len(bounds) - 1))
