@@ -67,15 +67,14 @@ class MockField:
     @property
     def instrument(self):
         """The instrument as the package reads it."""
-        bands = [
-            {
-                "name": band,
+        bands = {
+            band: {
                 "frequency": FREQUENCY[band],
                 "fwhm": FWHM[band],
                 "noise": self.noise[band],
             }
             for band in FREQUENCY
-        ]
+        }
         return {"name": "mock", "pixel_window": True, "bands": bands}
 
     def draw_clusters(self, rng, n):
