@@ -23,7 +23,8 @@ def plot_score_map(
 ) -> "Axes":
     """Show a score map on its celestial axes, with detections marked by a circle and their score.
 
-    Detections with a flag are drawn dashed.
+    Detections flagged for an edge or a source nearby are drawn dashed; pixels without a score are
+    grey.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ def plot_score_map(
         vmax=2 * COLOUR_SCALE,
         interpolation="nearest",
     )
+    axes.set_facecolor("0.75")
     axes.figure.colorbar(image, ax=axes, label="score (signal-to-noise ratio)", extend="both")
     axes.set_xlabel("right ascension (ICRS)")
     axes.set_ylabel("declination (ICRS)")

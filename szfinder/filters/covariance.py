@@ -20,9 +20,7 @@ __all__ = [
 BIN_GROWTH = 0.1
 #: Independent modes in each bin for each band: with n modes the filter fits the noise of n_band of
 #: them, and promises that much too little noise.
-MODES_PER_BAND = 40
-#: Standard deviation, in modes, of the smoothing of a power spectrum that is kept mode by mode.
-MODE_SMOOTHING = 3.0
+MODES_PER_BAND = 60
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def measure_mode_covariance(
         for j in range(i + 1):
             power = cross_power(modes[i], modes[j])
             power[0, 0] = power[0, 1]
-            matrix[..., i, j] = _smooth(power) * grid.pixel_area / window_area
+            matrix[..., i, j] = _smooth(power, n_band) * grid.pixel_area / window_area
             matrix[..., j, i] = matrix[..., i, j]
     return ModeCovariance(matrix)
 
@@ -209,5 +207,7 @@ def bin_edges(grid: FourierGrid, n_band: int) -> np.ndarray:
     return np.asarray(edges)
 
 
-def _smooth(power: np.ndarray) -> np.ndarray:
-    return ndimage.gaussian_filter(power, MODE_SMOOTHING, mode=("wrap", "reflect"))
+def _smooth(power: np.ndarray, n_band: int) -> np.ndarray:
+    """Mean over as many neighbouring modes as a bin of an isotropic covariance holds."""
+    sigma = np.sqrt(MODES_PER_BAND * n_band / (2 * np.pi))
+    return ndimage.gaussian_filter(power, sigma, mode=("wrap", "reflect"))

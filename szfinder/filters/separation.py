@@ -76,7 +76,7 @@ class Separation:
     matched : `~szfinder.filters.MatchedFilter`
         The filter of the last covariance.
     level : float
-        Noise of the filtered residual over what the filter expects.
+        Noise of the filtered residual over what the filter expects, the median of all templates.
     n_iterations : int
         How often the maps were filtered.
     """
@@ -157,10 +157,10 @@ class Separation:
         part = distance / STEP - step
         kind, peak = self.clusters.template[owner], self.clusters.amplitude[owner]
         for template, response in zip(templates, self._cross_response(templates)):
-            amplitude, error, _ = self._filtered_residual(template)
+            amplitude, error, level = self._filtered_residual(template)
             near, far = response[kind, step], response[kind, step + 1]
             amplitude[y, x] += peak * (near + (far - near) * part)
-            yield amplitude, error * self.level
+            yield amplitude, error * level
 
     def _filtered_residual(self, template: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         amplitude = self.matched.amplitude(self._combined, template)
