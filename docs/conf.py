@@ -51,7 +51,7 @@ else:
     nitpick_ignore_regex += [
         (r"py:.*", r"(astropy|colossus|healpy|matplotlib|numpy|photutils|regions|reproject|scipy)"
                    r"(\..*)?"),
-        (r"py:.*", r"(collections|pathlib|threading|warnings)\..*"),
+        (r"py:.*", r"(abc|collections|pathlib|threading|warnings)\..*"),
         (r"py:.*", r"bool|dict|float|int|list|object|set|str|tuple|None|True|False|NaN"
                    r"|\w+(Error|Warning)"),
     ]

@@ -21,6 +21,8 @@ BIN_GROWTH = 0.1
 #: Independent modes in each bin for each band: with n modes the filter fits the noise of n_band of
 #: them, and promises that much too little noise.
 MODES_PER_BAND = 60
+#: Nodes over multipole of a model.
+N_NODES = 400
 
 
 @dataclass(frozen=True)
@@ -178,8 +180,7 @@ def model_covariance(
     -------
     `BandCovariance`
     """
-    edges = bin_edges(grid, len(beams))
-    ell = np.sqrt(np.maximum(edges[:-1], 2) * edges[1:])
+    ell = np.geomspace(2, grid.ell[-1], N_NODES)
     seen = np.stack([np.interp(ell, grid.ell, beam) for beam in beams], axis=-1)
     sky = foreground_covariance(ell, frequencies) * seen[:, :, None] * seen[:, None, :]
     return BandCovariance(ell, sky + np.diag(white))

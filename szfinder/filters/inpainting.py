@@ -29,7 +29,8 @@ def inpaint(maps: np.ndarray, bad: np.ndarray) -> np.ndarray:
     """
     if not bad.any():
         return maps.copy()
-    maps = np.where(bad, 0, maps)
+    # A transposed array has no flat view through which it can be relaxed in place.
+    maps = np.ascontiguousarray(np.where(bad, 0, maps))
     if bad.all():
         return maps
     coarse_sum = _add_blocks(maps)

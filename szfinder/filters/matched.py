@@ -77,9 +77,9 @@ class MatchedFilter:
 
     def amplitude(self, combined: np.ndarray, template: np.ndarray) -> np.ndarray:
         """Map of the amplitude of a template, given over ``grid.ell`` in sr."""
-        row = self._inverse_fisher(template)[0]
-        modes = combined[0] * self.grid.at_modes(row[0] * template)
-        for component, coefficient in zip(combined[1:], row[1:]):
+        first, *others = self._coefficients(template)
+        modes = combined[0] * self.grid.at_modes(first * template)
+        for component, coefficient in zip(combined[1:], others):
             modes += component * self.grid.at_modes(coefficient * template)
         return self.grid.inverse(modes)
 
@@ -96,15 +96,17 @@ class MatchedFilter:
         Returns
         -------
         `~numpy.ndarray`
-            Shape (n_band,).
+            Shape (n_band,). Where the white noise exceeds what the covariance holds, the parts are
+            scaled to the whole.
         """
-        inverse = self._inverse_fisher(template)
-        weights = np.einsum("c,cb...->b...", inverse[0], self._weights) ** 2
+        coefficients = self._coefficients(template)
+        weights = np.einsum("c,cb...->b...", coefficients, self._weights) ** 2
         if weights.ndim > 2:
             modes = np.maximum(self.grid.n_modes, 1)
             weights = np.stack([self.grid.azimuthal_sum(band) / modes for band in weights])
         variance = [self.grid.spectral_integral(template**2 * band) for band in weights]
-        return np.clip(white * variance / inverse[0, 0], 0, 1)
+        shares = white * variance / coefficients[0]
+        return shares / max(shares.sum(), 1.0)
 
     def correlation_area(self, template: np.ndarray) -> float:
         """Integral of the squared correlation function of the filtered noise, in sr.
@@ -143,8 +145,12 @@ class MatchedFilter:
     def _spectra(self, filters: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
         """Response of each filter to one mode of the measured component."""
         for template in filters:
-            row = self._inverse_fisher(template)[0]
-            yield template * np.einsum("c,cl->l", row, self._information[:, 0])
+            coefficients = self._coefficients(template)
+            yield template * np.einsum("c,cl->l", coefficients, self._information[0])
+
+    def _coefficients(self, template: np.ndarray) -> np.ndarray:
+        """Coefficient of each component in the amplitude of the first: 1 to it, 0 to the others."""
+        return self._inverse_fisher(template)[:, 0]
 
     def _inverse_fisher(self, template: np.ndarray) -> np.ndarray:
         fisher = [

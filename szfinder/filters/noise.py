@@ -11,7 +11,7 @@ __all__ = ["NoiseLevel", "relative_noise", "robust_deviation"]
 #: Samples further out than this many standard deviations are objects, not noise.
 CLIP = 3.5
 #: Standard deviation of a normal variable that is cut there.
-CLIPPED_DEVIATION = 0.9979
+CLIPPED_DEVIATION = 0.99694
 #: Independent samples of the noise that one cell is to hold, and the part of them that it needs.
 SAMPLES_PER_CELL = 100
 ENOUGH = 0.3
@@ -65,7 +65,7 @@ class NoiseLevel:
         ]
         self._white, self._depth = None, None
         if ivar is not None:
-            self._depth = np.zeros(ivar.shape, np.float32)
+            self._depth = np.ones(ivar.shape, np.float32)
             typical = np.array([np.median(band[band > 0]) for band in ivar])
             np.divide(typical[:, None, None], ivar, out=self._depth, where=ivar > 0)
             self._white = 1 / typical
@@ -145,7 +145,7 @@ def relative_noise(
     """
     level = robust_deviation(significance[use])
     size = max(int(np.sqrt(SAMPLES_PER_CELL * correlation_pixels)), 1)
-    bounds = [np.linspace(0, n, max(n // size, 1) + 1).astype(int) for n in use.shape]
+    bounds = [np.rint(np.linspace(0, n, max(n // size, 1) + 1)).astype(int) for n in use.shape]
     square = np.minimum(np.abs(significance) / level, CLIP * MOST_UNEVEN) ** 2
     count = _cell_sums(use, bounds)
     samples = count / correlation_pixels

@@ -4,7 +4,7 @@ import numpy as np
 
 from szfinder.filters.fourier import FourierGrid
 
-__all__ = ["object_modes", "peak_offsets"]
+__all__ = ["object_modes", "peak_offsets", "slopes"]
 
 
 def object_modes(
@@ -65,3 +65,24 @@ def peak_offsets(
         offsets.append(np.clip(offset, -0.499, 0.499))
         height = height + 0.5 * slope * offsets[-1]
     return offsets[0], offsets[1], height
+
+
+def slopes(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Central differences of an image along y and x at given pixels, one-sided at its edges.
+
+    Parameters
+    ----------
+    image : `~numpy.ndarray`
+        Shape (ny, nx).
+    y, x : `~numpy.ndarray` of int
+        Pixels.
+
+    Returns
+    -------
+    slope_y, slope_x : `~numpy.ndarray`
+        Differences per pixel.
+    """
+    y_max, x_max = (n - 1 for n in image.shape)
+    above, below = np.minimum(y + 1, y_max), np.maximum(y - 1, 0)
+    right, left = np.minimum(x + 1, x_max), np.maximum(x - 1, 0)
+    return 0.5 * (image[above, x] - image[below, x]), 0.5 * (image[y, right] - image[y, left])

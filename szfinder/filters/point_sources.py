@@ -9,7 +9,7 @@ from szfinder.filters.covariance import BandCovariance, ModeCovariance
 from szfinder.filters.fourier import FourierGrid
 from szfinder.filters.matched import MatchedFilter
 from szfinder.filters.noise import NoiseLevel
-from szfinder.filters.painting import object_modes, peak_offsets
+from szfinder.filters.painting import object_modes, peak_offsets, slopes
 
 __all__ = ["PointSourceFinder", "PointSources"]
 
@@ -23,6 +23,8 @@ SIDELOBE_RANGE = 4.0
 LEFT_BEHIND = 0.3
 #: Least signal-to-noise ratio of a source whose position another band has given.
 FORCED_THRESHOLD = 2.0
+#: Signal-to-noise ratio below which a source is given up again.
+GIVEN_UP = 1.0
 
 
 @dataclass
@@ -115,12 +117,25 @@ class PointSourceFinder:
         covariance: BandCovariance | ModeCovariance,
         cluster_modes: np.ndarray | None = None,
     ) -> list[PointSources]:
-        """Sources in each band.
+        """The sources of each band, where none is known yet; parameters as for `update`."""
+        nothing = [PointSources.none() for _ in self.beams]
+        return self.update(nothing, modes, covariance, cluster_modes)[0]
+
+    def update(
+        self,
+        known: list[PointSources],
+        modes: np.ndarray,
+        covariance: BandCovariance | ModeCovariance,
+        cluster_modes: np.ndarray | None = None,
+    ) -> tuple[list[PointSources], int]:
+        """Measure the known sources again and add the new ones.
 
         Parameters
         ----------
+        known : list of `PointSources`
+            The sources of each band that have been taken off the maps.
         modes : `~numpy.ndarray`
-            Fourier transforms of the maps, shape (n_band, ny, nx // 2 + 1).
+            Fourier transforms of what is left of the maps, shape (n_band, ny, nx // 2 + 1).
         covariance : `~szfinder.filters.BandCovariance` or `~szfinder.filters.ModeCovariance`
             Covariance of all bands.
         cluster_modes : `~numpy.ndarray`, optional
@@ -128,37 +143,71 @@ class PointSourceFinder:
 
         Returns
         -------
-        list of `PointSources`
+        sources : list of `PointSources`
             One for each band.
+        n_changed : int
+            How many are new, or have changed by more than their error.
         """
-        fluxes, found = [], []
-        for band, beam in enumerate(self.beams):
+        filtered, updated, n_changed = [], [], 0
+        for band, (beam, old) in enumerate(zip(self.beams, known)):
             matched = MatchedFilter(self.grid, beam[None, None], covariance.of_band(band))
             flux = matched.amplitude(matched.combine(modes[[band]]), self._point)
             level, error = self.noise_level(flux, matched, self._point)
+            error *= level
             clusters = 0.0
             if cluster_modes is not None:
                 clusters = matched.amplitude(matched.combine(cluster_modes[[band]]), self._point)
-            y, x = self._peaks(
-                flux, error * level, clusters, self.flux_limits[band], self._reach[band]
-            )
+            old, n_moved = self._remeasured(old, flux, error, matched)
+            y, x = self._peaks(flux, error, clusters, self.flux_limits[band], self._reach[band])
             dy, dx, height = peak_offsets(flux, y, x)
-            found.append(PointSources(x + dx, y + dy, height, height / (level * error[y, x])))
-            fluxes.append((flux, error * level))
-        return [own + self._forced(band, found, *fluxes[band]) for band, own in enumerate(found)]
+            new = PointSources(x + dx, y + dy, height, height / error[y, x])
+            new = new[self._apart(new, old, band)]
+            filtered.append((flux, error))
+            updated.append(old + new)
+            n_changed += n_moved + len(new)
+        forced = [self._forced(band, updated, *filtered[band]) for band in range(len(updated))]
+        n_changed += sum(len(sources) for sources in forced)
+        return [own + seen for own, seen in zip(updated, forced)], n_changed
+
+    def _remeasured(
+        self, known: PointSources, residual: np.ndarray, error: np.ndarray, matched: MatchedFilter
+    ) -> tuple[PointSources, int]:
+        """Correct fluxes and positions by what is left at each; how many changed by an error."""
+        if not len(known):
+            return known, 0
+        y, x = np.rint(known.y).astype(int), np.rint(known.x).astype(int)
+        one_pixel = np.array([0, self.grid.pixel_size])
+        centre, beside = matched.cross_response([self._point], [self._point], one_pixel)[0, 0]
+        curvature = 2 * (centre - beside) * known.flux
+        slope_y, slope_x = slopes(residual, y, x)
+        dy = np.clip(slope_y / curvature, -0.5, 0.5)
+        dx = np.clip(slope_x / curvature, -0.5, 0.5)
+        flux = known.flux + residual[y, x]
+        y_max, x_max = (n - 1 for n in residual.shape)
+        updated = PointSources(
+            np.clip(known.x + dx, 0, x_max),
+            np.clip(known.y + dy, 0, y_max),
+            flux,
+            flux / error[y, x],
+        )
+        moved = np.hypot(dx, dy) * known.snr > 1
+        changed = moved | (np.abs(residual[y, x]) > error[y, x])
+        return updated[updated.snr > GIVEN_UP], np.count_nonzero(changed)
+
+    def _apart(self, new: PointSources, known: PointSources, band: int) -> np.ndarray:
+        """Which new sources are further than a beam from all known ones."""
+        distance = np.hypot(new.x[:, None] - known.x, new.y[:, None] - known.y)
+        return np.all(distance > self._reach[band] / SIDELOBE_RANGE, axis=1)
 
     def _forced(
         self, band: int, found: list[PointSources], flux: np.ndarray, error: np.ndarray
     ) -> PointSources:
         """Sources of other bands that are seen, fainter than the threshold, in this one."""
-        known = found[band]
         forced = PointSources.none()
         for other in found[:band] + found[band + 1 :]:
             y, x = np.rint(other.y).astype(int), np.rint(other.x).astype(int)
             seen = PointSources(other.x, other.y, flux[y, x], flux[y, x] / error[y, x])
-            both = known + forced
-            apart = np.hypot(other.x[:, None] - both.x, other.y[:, None] - both.y)
-            new = np.all(apart > self._reach[band] / SIDELOBE_RANGE, axis=1)
+            new = self._apart(seen, found[band] + forced, band)
             forced += seen[new & (seen.snr > FORCED_THRESHOLD)]
         return forced
 

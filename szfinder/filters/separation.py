@@ -15,15 +15,15 @@ from szfinder.filters.covariance import BandCovariance, ModeCovariance
 from szfinder.filters.fourier import FourierGrid
 from szfinder.filters.matched import MatchedFilter
 from szfinder.filters.noise import NoiseLevel
-from szfinder.filters.painting import peak_offsets
+from szfinder.filters.painting import peak_offsets, slopes
 from szfinder.filters.point_sources import PointSourceFinder, PointSources
 
 __all__ = ["Separation"]
 
-MAX_ITERATIONS = 10
+MAX_ITERATIONS = 12
 #: Iterations in which point sources alone are taken off, before their sidelobes can pass for
 #: clusters.
-SOURCE_ITERATIONS = 3
+SOURCE_ITERATIONS = 6
 #: Until the clusters are stable for the first time, one template in this many will do.
 COARSE_STRIDE = 2
 #: Signal-to-noise ratio above which a cluster is taken off, and below which it is given up again.
@@ -36,8 +36,6 @@ LEFT_BEHIND = 0.3
 SAME_PLACE = 0.6
 SAME_SNR = (0.05, 0.5)
 UNSTABLE = 0.04
-#: Signal-to-noise ratio, in any template, at which the model of a cluster is cut off.
-FAINTEST = 1.0
 #: Step and range, in pixels, of responses on the sky.
 STEP = 0.5
 RANGE = 200
@@ -117,14 +115,14 @@ class Separation:
             residual = maps - self.clusters.paint(self.grid, self.templates, self.response[0])
             covariance = self.covariance(residual if self.iterative else maps)
             modes = self.grid.transform_extended(residual)
-            n_sources = self._add_sources(modes, covariance) if stable else 0
-            if n_sources and not len(self.clusters) and self.n_iterations <= SOURCE_ITERATIONS:
+            changing = self._update_sources(modes, covariance) if stable else False
+            if changing and not len(self.clusters) and self.n_iterations <= SOURCE_ITERATIONS:
                 continue
             self.matched = MatchedFilter(self.grid, self.response, covariance)
             self._combined = self.matched.combine(modes)
             self._cross = self._cross_response(self.templates)
             updated = self._update(range(0, len(self.templates), stride))
-            complete = stable and not n_sources and stride == 1
+            complete = stable and not changing and stride == 1
             stable = self._is_stable(updated)
             if (complete and stable) or self.n_iterations == MAX_ITERATIONS:
                 break
@@ -134,7 +132,7 @@ class Separation:
 
     def filtered(
         self, templates: Sequence[np.ndarray] | None = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
         """Amplitude and error of each template, one at a time, clusters included.
 
         At every pixel the amplitude is what the filter returns with all clusters taken off but
@@ -150,6 +148,10 @@ class Separation:
         ------
         amplitude, error : `~numpy.ndarray`
             Shape (ny, nx).
+        excess : float
+            Noise of this template over what the filter expects, over the median of all. Where the
+            filter expects too little of some sizes, the best size is the one with the highest
+            signal-to-noise ratio times this.
         """
         templates = self.templates if templates is None else templates
         (y, x), owner, distance = self._zones()
@@ -160,7 +162,7 @@ class Separation:
             amplitude, error, level = self._filtered_residual(template)
             near, far = response[kind, step], response[kind, step + 1]
             amplitude[y, x] += peak * (near + (far - near) * part)
-            yield amplitude, error * level
+            yield amplitude, error * level, level / self.level
 
     def _filtered_residual(self, template: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         amplitude = self.matched.amplitude(self._combined, template)
@@ -175,19 +177,23 @@ class Separation:
             [sources.paint(self.grid, beam) for sources, beam in zip(self.sources, beams)]
         )
 
-    def _add_sources(self, modes: np.ndarray, covariance: BandCovariance | ModeCovariance) -> int:
-        """Add the point sources found in the residual; returns how many."""
+    def _update_sources(
+        self, modes: np.ndarray, covariance: BandCovariance | ModeCovariance
+    ) -> bool:
+        """Measure the point sources in the residual; whether they are still changing."""
         if self.source_finder is None:
-            return 0
+            return False
         cluster_modes = None
         if len(self.clusters):
             compton = self.clusters.compton_modes(self.grid, self.templates)
             cluster_modes = np.stack(
                 [compton * self.grid.at_modes(band) for band in self.response[0]]
             )
-        found = self.source_finder.find(modes, covariance, cluster_modes)
-        self.sources = [known + more for known, more in zip(self.sources, found)]
-        return sum(len(more) for more in found)
+        self.sources, n_changed = self.source_finder.update(
+            self.sources, modes, covariance, cluster_modes
+        )
+        n_sources = sum(len(sources) for sources in self.sources)
+        return n_changed > max(UNSTABLE * n_sources, 1)
 
     def _cross_response(self, templates: Sequence[np.ndarray]) -> np.ndarray:
         radius = self._radius * self.grid.pixel_size
@@ -220,9 +226,8 @@ class Separation:
         own = self._cross[index, known.template] * known.amplitude[:, None]
         amplitude = residual[y, x] + own[:, 0]
         curvature = 2 * (own[:, 0] - own[:, int(1 / STEP)])
+        slope_y, slope_x = slopes(residual, y, x)
         y_max, x_max = (n - 1 for n in residual.shape)
-        slope_y = 0.5 * (residual[np.minimum(y + 1, y_max), x] - residual[np.maximum(y - 1, 0), x])
-        slope_x = 0.5 * (residual[y, np.minimum(x + 1, x_max)] - residual[y, np.maximum(x - 1, 0)])
         return Clusters(
             np.clip(known.x + np.clip(slope_x / curvature, -0.5, 0.5), 0, x_max),
             np.clip(known.y + np.clip(slope_y / curvature, -0.5, 0.5), 0, y_max),
@@ -246,13 +251,17 @@ class Separation:
         """Error of the amplitude of each template, far from edges."""
         return self.level * np.array([self.matched.noise(template) for template in self.templates])
 
+    def _half_widths(self) -> np.ndarray:
+        """Radius in pixels at which each template's response to itself has fallen to half."""
+        own = self._cross.diagonal().T
+        return self._radius[np.argmax(own < 0.5 * own[:, :1], axis=1)]
+
     def _stands_alone(self, clusters: Clusters) -> np.ndarray:
         """Which clusters are neither within a brighter one nor what its model leaves behind."""
         distance = np.hypot(clusters.x[:, None] - clusters.x, clusters.y[:, None] - clusters.y)
         brighter = clusters.snr > clusters.snr[:, None]
-        own = self._cross.diagonal().T
-        half_width = self._radius[np.argmax(own < 0.5 * own[:, :1], axis=1)]
-        within = brighter & (distance < half_width[clusters.template])
+        half_width = self._half_widths()[clusters.template]
+        within = brighter & (distance < np.maximum(half_width, half_width[:, None]))
         step = np.minimum((distance / STEP).astype(int), self._radius.size - 1)
         response = self._cross[clusters.template[:, None], clusters.template, step]
         spilled = np.where(brighter, clusters.amplitude * response, 0)
@@ -272,12 +281,11 @@ class Separation:
         brightest, distance = np.zeros((2, ny, nx))
         owner = np.full((ny, nx), -1)
         profiles = self._sky_profiles()
-        noise = self._noise()[:, None]
+        half_width = self._half_widths()
         for number in range(len(self.clusters)):
             cluster = self.clusters[[number]]
             kind = cluster.template[0]
-            visible = np.any(self._cross[:, kind] * cluster.amplitude > FAINTEST * noise, axis=0)
-            reach = int(np.flatnonzero(visible)[-1] * STEP) + 1
+            reach = int(half_width[kind]) + 1
             y0, x0 = (int(value[0]) for value in cluster.pixels)
             box = np.s_[max(y0 - reach, 0) : y0 + reach + 1, max(x0 - reach, 0) : x0 + reach + 1]
             y, x = np.ogrid[

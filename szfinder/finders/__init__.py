@@ -1,7 +1,7 @@
 """Finders of galaxy clusters.
 
 A `~szfinder.maps.MapStack` enters. Every finder makes of it a `ScoreMap` (`SZFinder.score_map`),
-and of that a catalogue, a `~astropy.table.QTable` whose columns are listed in `COLUMNS`
+and of that a catalogue, a `~astropy.table.QTable` whose columns are listed in ``COLUMNS``
 (`SZFinder.detect`); calling the finder does both. `MatchedFilterFinder` scores pixels by the
 signal-to-noise ratio of the multi-frequency matched filter.
 """

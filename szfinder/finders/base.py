@@ -100,7 +100,7 @@ class SZFinder(ABC):
         -------
         `~astropy.table.QTable`
             One row an object, highest score first, with the columns of
-            `~szfinder.finders.catalogue.COLUMNS` that the finder fills.
+            ``szfinder.finders.COLUMNS`` that the finder fills.
 
         Warns
         -----

@@ -1,15 +1,19 @@
 """Write catalogues as tables and as regions."""
 
 import os
+import warnings
 
 import astropy.units as u
 import numpy as np
+from astropy.io.fits.verify import VerifyWarning
 from astropy.table import QTable
 
 from szfinder.utils.files import replacing
 
 __all__ = ["write_catalogue", "write_regions"]
 
+#: Endings of the files of catalogues that keep units and meta data.
+ENDINGS = (".ecsv", ".fits")
 #: Radius of a region in core radii, and at least.
 REGION_RADIUS = 3.0
 LEAST_RADIUS = 2.0 * u.arcmin
@@ -24,8 +28,21 @@ def write_catalogue(clusters: QTable, path: str | os.PathLike) -> None:
         A catalogue of a finder.
     path : path-like
         Where to; an existing file is replaced once the new one is complete.
+
+    Raises
+    ------
+    ValueError
+        If the path ends otherwise.
     """
-    with replacing(path) as aside:
+    ending = os.path.splitext(path)[1]
+    if ending not in ENDINGS:
+        raise ValueError(
+            f"cannot write {os.fspath(path)}: found the ending {ending!r}, "
+            f"expected one of {', '.join(ENDINGS)}"
+        )
+    with replacing(path) as aside, warnings.catch_warnings():
+        # FITS keeps names of meta data above eight characters, too, and says so of each
+        warnings.simplefilter("ignore", VerifyWarning)
         clusters.write(aside)
 
 

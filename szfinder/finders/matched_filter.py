@@ -145,14 +145,16 @@ class MatchedFilterFinder(SZFinder):
         problem = FilterProblem(self, maps, mask)
         separation = problem.separate()
         templates = problem.templates
-        snr = np.full(problem.grid.shape, -np.inf, np.float32)
+        best_fit = np.full(problem.grid.shape, -np.inf, np.float32)
         best = np.zeros(problem.grid.shape, np.int16)
         y_c, y_c_err = np.zeros((2, *problem.grid.shape), np.float32)
-        for index, (amplitude, error) in enumerate(separation.filtered()):
-            ratio = amplitude / error
-            better = ratio > snr
-            for layer, value in ((snr, ratio), (best, index), (y_c, amplitude), (y_c_err, error)):
+        for index, (amplitude, error, excess) in enumerate(separation.filtered()):
+            fit = amplitude / error * excess
+            better = fit > best_fit
+            layers = (best_fit, fit), (best, index), (y_c, amplitude), (y_c_err, error)
+            for layer, value in layers:
                 np.copyto(layer, value, where=better)
+        snr = y_c / y_c_err
         snr[~problem.use] = np.nan
         layers = {
             "snr": snr,
@@ -228,14 +230,14 @@ class MatchedFilterFinder(SZFinder):
         shapes = list(dict.fromkeys(problem.templates if templates is None else templates))
         tables = [template.transform(problem.grid.ell) for template in shapes]
         x, y = problem.maps.wcs.world_to_pixel(positions)
-        amplitude, error = np.array(
-            [
-                [_sample(image, y, x, problem.use) for image in pair]
-                for pair in separation.filtered(tables)
-            ]
-        ).transpose(1, 0, 2)
+        amplitude, error, fit = [], [], []
+        for image, error_image, excess in separation.filtered(tables):
+            amplitude.append(_sample(image, y, x, problem.use))
+            error.append(_sample(error_image, y, x, problem.use))
+            fit.append(excess * amplitude[-1] / error[-1])
+        amplitude, error = np.array(amplitude), np.array(error)
         if templates is None:
-            index = np.argmax(np.nan_to_num(amplitude / error, nan=-np.inf), axis=0)
+            index = np.argmax(np.nan_to_num(fit, nan=-np.inf), axis=0)
         else:
             index = np.array([shapes.index(template) for template in templates])
         chosen = np.broadcast_to(index, len(positions)), np.arange(len(positions))
