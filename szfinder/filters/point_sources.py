@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from szfinder.filters.covariance import BandCovariance, ModeCovariance
 from szfinder.filters.fourier import FourierGrid
@@ -222,10 +221,14 @@ class PointSourceFinder:
         """Pixels (y, x) of the peaks that are neither sidelobes nor left behind by clusters."""
         bright = self.use & (flux > np.maximum(self.threshold * error, flux_limit))
         bright &= flux > LEFT_BEHIND * np.abs(clusters)
-        y, x = np.nonzero(bright & (flux == ndimage.maximum_filter(flux, 3)))
-        strongest = [
-            np.abs(flux[max(j - reach, 0) : j + reach + 1, max(i - reach, 0) : i + reach + 1]).max()
-            for j, i in zip(y, x)
-        ]
-        alone = flux[y, x] > SIDELOBE * np.array(strongest)
-        return y[alone], x[alone]
+        y, x = np.nonzero(bright)
+        for distance, part in ((1, 1.0), (reach, SIDELOBE)):
+            around = [np.abs(flux[_box(j, i, distance)]).max() for j, i in zip(y, x)]
+            highest = flux[y, x] >= part * np.array(around)
+            y, x = y[highest], x[highest]
+        return y, x
+
+
+def _box(y: int, x: int, distance: int) -> tuple[slice, slice]:
+    """Pixels within a distance of one along each axis."""
+    return np.s_[max(y - distance, 0) : y + distance + 1, max(x - distance, 0) : x + distance + 1]
