@@ -1,7 +1,7 @@
-"""Score the matched filter on mock fields, cluster by cluster.
+"""Match what the matched filter finds in mock fields with the truth, cluster by cluster.
 
-``python benchmarks/field.py`` prints, for fields whose seeds were never tuned on, the S/N recovered
-in units of the ideal one (true profile and covariance), its median above ideal 8; completeness
+``python benchmarks/field.py`` prints, for fields whose seeds were never tuned on: the S/N over the
+ideal one (true profile and covariance), as the median of the clusters above ideal 8; completeness
 above ideal 6 and 8, at S/N 4.5; purity at S/N 5, of all detections and of those not flagged as near
 the edge; the median error of positions; CPU time and memory. ``--deep`` takes a third of the noise.
 """
@@ -18,7 +18,9 @@ from seeds import TEST_SEEDS
 from szfinder import Instrument, MapStack, MatchedFilterFinder
 from szfinder.filters import beta_templates, gnfw_templates
 from szfinder.finders import FLAGS
+from szfinder.maps import Band, Beam
 
+#: In arcmin.
 MATCH_RADIUS = 2.0
 #: Sixteen sizes of the universal pressure profile, or of the beta-model.
 TEMPLATES = {
@@ -31,8 +33,6 @@ ROW = "{:>8} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>7}"
 
 def instrument_of(field):
     """The instrument of a mock field."""
-    from szfinder.maps import Band, Beam
-
     bands = [
         Band(name, entry["frequency"], Beam.from_fwhm(entry["fwhm"]), entry["noise"])
         for name, entry in field.instrument["bands"].items()

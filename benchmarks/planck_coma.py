@@ -160,8 +160,8 @@ def residual(maps):
     for index in (0, -1):
         template = separation.templates[index]
         amplitude = separation.matched.amplitude(combined, template)
-        _, error = problem.noise_level(amplitude, separation.matched, template)
-        snr = amplitude[problem.use] / (error[problem.use] * separation.level)
+        level, error = problem.noise_level(amplitude, separation.matched, template)
+        snr = amplitude[problem.use] / (error[problem.use] * level)
         result[problem.templates[index].theta_c] = snr
     return result
 
@@ -170,7 +170,6 @@ def plot_field(score_map, clusters, psz2, mcxc):
     """The map of S/N with the detections and their names."""
     figure = Figure(figsize=(8.2, 7.0), layout="constrained")
     axes = plot_score_map(score_map, axes=figure.add_subplot(projection=score_map.wcs))
-    axes.set_facecolor("0.6")
     for row in clusters:
         names = [counterpart(catalogue, row["sky_centroid"]) for catalogue in (psz2, mcxc)]
         names = [str(known["name"]) for known in names if known is not None]

@@ -2,6 +2,7 @@
 
 import argparse
 import warnings
+from pathlib import Path
 
 __all__ = ["add_parser", "run"]
 
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> None:
     from szfinder.finders.files import write_catalogue, write_regions
     from szfinder.maps import read_maps
 
+    _check_outputs(options)
     maps = read_maps(
         _mapping(options.maps),
         instrument=options.instrument,
@@ -75,6 +77,19 @@ def _assignment(text: str) -> tuple[str, str]:
             f"expected BAND=FILE, such as 150=map.fits; found {text!r}"
         )
     return band, path
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse, before the work is done, what could not be written after it."""
+    for path, endings in (
+        (options.output, (".ecsv", ".fits")),
+        (options.regions, (".reg",)),
+        (options.plot, (".png", ".pdf", ".svg")),
+    ):
+        if path and Path(path).suffix not in endings:
+            raise ValueError(f"cannot write {path}: the name must end in {' or '.join(endings)}")
+        if path and not Path(path).parent.is_dir():
+            raise ValueError(f"cannot write {path}: there is no folder {Path(path).parent}")
 
 
 def _mapping(pairs: list[tuple[str, str]]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable
+from astropy.wcs.utils import wcs_to_celestial_frame
 
 from szfinder.finders import FLAGS, ScoreMap
 
@@ -55,8 +56,12 @@ def plot_score_map(
     )
     axes.set_facecolor("0.75")
     axes.figure.colorbar(image, ax=axes, label="score (signal-to-noise ratio)", extend="both")
-    axes.set_xlabel("right ascension (ICRS)")
-    axes.set_ylabel("declination (ICRS)")
+    if wcs_to_celestial_frame(score_map.wcs).name == "galactic":
+        axes.set_xlabel("Galactic longitude")
+        axes.set_ylabel("Galactic latitude")
+    else:
+        axes.set_xlabel("right ascension (ICRS)")
+        axes.set_ylabel("declination (ICRS)")
     axes.coords.grid(color="white", alpha=0.2)
     if clusters is not None:
         _mark(axes, clusters, max(score_map.data.shape) / 60)

@@ -56,11 +56,16 @@ class BandCovariance:
             Shape (n_component, n_band, n_ell); the mean of the maps has no weight.
         information : `~numpy.ndarray`
             Shape (n_component, n_component, n_ell).
+
+        Raises
+        ------
+        ValueError
+            If the covariance is singular.
         """
         at_nodes = np.stack(
             [[np.interp(self.ell, grid.ell, row) for row in rows] for rows in response]
         )
-        solved = np.linalg.solve(self.matrix, at_nodes.transpose(2, 1, 0)).transpose(2, 1, 0)
+        solved = _solve(self.matrix, at_nodes.transpose(2, 1, 0)).transpose(2, 1, 0)
         weights = np.stack(
             [[np.interp(grid.ell, self.ell, row) for row in rows] for rows in solved]
         )
@@ -91,7 +96,7 @@ class ModeCovariance:
         (n_component, n_band, ny, nx // 2 + 1).
         """
         at_modes = response[:, :, grid.ell_index].transpose(2, 3, 1, 0)
-        weights = np.linalg.solve(self.matrix, at_modes)
+        weights = _solve(self.matrix, at_modes)
         weights[0, 0] = 0
         information = np.einsum("yxbc,yxbd->cdyx", at_modes, weights)
         n_modes = np.maximum(grid.n_modes, 1)
@@ -184,6 +189,16 @@ def model_covariance(
     seen = np.stack([np.interp(ell, grid.ell, beam) for beam in beams], axis=-1)
     sky = foreground_covariance(ell, frequencies) * seen[:, :, None] * seen[:, None, :]
     return BandCovariance(ell, sky + np.diag(white))
+
+
+def _solve(matrix: np.ndarray, response: np.ndarray) -> np.ndarray:
+    try:
+        return np.linalg.solve(matrix, response)
+    except np.linalg.LinAlgError as error:
+        raise ValueError(
+            "the covariance of the bands cannot be inverted; a map without any variation, or the "
+            "same map given for two bands, does that: check the maps, or leave one band out"
+        ) from error
 
 
 def cross_power(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,8 +1,7 @@
 r"""The multi-frequency matched filter.
 
 For maps :math:`d` with cross-band covariance :math:`N`, spectral response times beam :math:`F` and
-template
-:math:`\tau`, the amplitude with the least variance is
+template :math:`\tau`, the amplitude with the least variance is
 
 .. math::
 
@@ -27,8 +26,7 @@ class MatchedFilter:
     r"""Matched filter for one covariance and one or more spectral components.
 
     The first component is the one measured. Further components of the same shape on the sky are
-    nulled: with
-    :math:`M_{ij} = \int \tau^2 F_i^T N^{-1} F_j` the amplitude is
+    nulled: with :math:`M_{ij} = \int \tau^2 F_i^T N^{-1} F_j` the amplitude is
     :math:`\sum_j (M^{-1})_{0j} \int \tau F_j^T N^{-1} d` and its variance :math:`(M^{-1})_{00}`
     (the constrained matched filter of Erler et al. 2019, section 2.3).
 

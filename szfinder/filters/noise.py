@@ -26,6 +26,7 @@ EDGE_FELT = 1.5
 #: Growth of the width of the rings along the edge, and the part of the maps they may cover.
 RING_GROWTH = 0.15
 RINGED = 0.5
+ALL_BANDS = slice(None)
 
 
 def robust_deviation(values: np.ndarray) -> float:
@@ -71,7 +72,12 @@ class NoiseLevel:
             self._white = 1 / typical
 
     def __call__(
-        self, amplitude: np.ndarray, matched: MatchedFilter, template: np.ndarray
+        self,
+        amplitude: np.ndarray,
+        matched: MatchedFilter,
+        template: np.ndarray,
+        *,
+        bands: slice = ALL_BANDS,
     ) -> tuple[float, np.ndarray]:
         """Noise of a filtered map, objects taken off.
 
@@ -83,6 +89,8 @@ class NoiseLevel:
             The filter.
         template : `~numpy.ndarray`
             The template over ``matched.grid.ell``, in sr.
+        bands : slice, optional
+            The bands of the maps that the filter combines; by default all.
 
         Returns
         -------
@@ -96,9 +104,9 @@ class NoiseLevel:
         expected = matched.noise(template)
         error = np.full(grid.shape, expected, np.float32)
         if self._depth is not None:
-            shares = matched.white_noise_shares(template, self._white * grid.pixel_area)
-            shares /= max(shares.sum(), 1.0)
-            error *= np.sqrt(1 - shares.sum() + np.einsum("b,byx->yx", shares, self._depth))
+            white, depth = self._white[bands] * grid.pixel_area, self._depth[bands]
+            shares = matched.white_noise_shares(template, white)
+            error *= np.sqrt(1 - shares.sum() + np.einsum("b,byx->yx", shares, depth))
         samples = matched.correlation_area(template) / grid.pixel_area
         thin = np.s_[::THINNING, ::THINNING]
         relative = relative_noise(

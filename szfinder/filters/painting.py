@@ -68,7 +68,7 @@ def peak_offsets(
 
 
 def slopes(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences of an image along y and x at given pixels, one-sided at its edges.
+    """Central differences of an image along y and x; at its edges half of the one-sided ones.
 
     Parameters
     ----------

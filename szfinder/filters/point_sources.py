@@ -151,7 +151,7 @@ class PointSourceFinder:
         for band, (beam, old) in enumerate(zip(self.beams, known)):
             matched = MatchedFilter(self.grid, beam[None, None], covariance.of_band(band))
             flux = matched.amplitude(matched.combine(modes[[band]]), self._point)
-            level, error = self.noise_level(flux, matched, self._point)
+            level, error = self.noise_level(flux, matched, self._point, bands=slice(band, band + 1))
             error *= level
             clusters = 0.0
             if cluster_modes is not None:

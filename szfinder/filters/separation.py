@@ -36,7 +36,7 @@ LEFT_BEHIND = 0.3
 SAME_PLACE = 0.6
 SAME_SNR = (0.05, 0.5)
 UNSTABLE = 0.04
-#: Step and range, in pixels, of responses on the sky.
+#: Step and range of responses on the sky, in sides of a square pixel of the same area.
 STEP = 0.5
 RANGE = 200
 
@@ -74,9 +74,11 @@ class Separation:
     matched : `~szfinder.filters.MatchedFilter`
         The filter of the last covariance.
     level : float
-        Noise of the filtered residual over what the filter expects, the median of all templates.
+        Noise of the filtered residual over what the filter expects, the median of the templates.
     n_iterations : int
-        How often the maps were filtered.
+        How often the covariance was measured.
+    converged : bool
+        Whether the catalogue came to rest before the last iteration allowed.
     """
 
     def __init__(
@@ -105,6 +107,8 @@ class Separation:
         self.sources = [PointSources.none() for _ in maps]
         self.level = 1.0
         self._radius = np.arange(0, RANGE, STEP)
+        # Clusters are round on the sky; far from the equator pixels of a CAR map are not square.
+        self._side_y, self._side_x = np.array(grid.pixel_scale) / grid.pixel_size
         self._iterate()
 
     def _iterate(self) -> None:
@@ -124,7 +128,8 @@ class Separation:
             updated = self._update(range(0, len(self.templates), stride))
             complete = stable and not changing and stride == 1
             stable = self._is_stable(updated)
-            if (complete and stable) or self.n_iterations == MAX_ITERATIONS:
+            self.converged = bool(complete and stable)
+            if self.converged or self.n_iterations == MAX_ITERATIONS:
                 break
             if stable:
                 stride = 1
@@ -135,9 +140,8 @@ class Separation:
     ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
         """Amplitude and error of each template, one at a time, clusters included.
 
-        At every pixel the amplitude is what the filter returns with all clusters taken off but
-        the one that outshines the others there:
-        neighbours do not add to each other.
+        At every pixel the amplitude is what the filter returns with all clusters taken off but the
+        one that outshines the others there: neighbours do not add to each other.
 
         Parameters
         ----------
@@ -229,8 +233,8 @@ class Separation:
         slope_y, slope_x = slopes(residual, y, x)
         y_max, x_max = (n - 1 for n in residual.shape)
         return Clusters(
-            np.clip(known.x + np.clip(slope_x / curvature, -0.5, 0.5), 0, x_max),
-            np.clip(known.y + np.clip(slope_y / curvature, -0.5, 0.5), 0, y_max),
+            np.clip(known.x + np.clip(slope_x / curvature / self._side_x**2, -0.5, 0.5), 0, x_max),
+            np.clip(known.y + np.clip(slope_y / curvature / self._side_y**2, -0.5, 0.5), 0, y_max),
             np.full(len(known), index),
             amplitude,
             amplitude / error,
@@ -258,7 +262,9 @@ class Separation:
 
     def _stands_alone(self, clusters: Clusters) -> np.ndarray:
         """Which clusters are neither within a brighter one nor what its model leaves behind."""
-        distance = np.hypot(clusters.x[:, None] - clusters.x, clusters.y[:, None] - clusters.y)
+        distance = self._distance(
+            clusters.x[:, None] - clusters.x, clusters.y[:, None] - clusters.y
+        )
         brighter = clusters.snr > clusters.snr[:, None]
         half_width = self._half_widths()[clusters.template]
         within = brighter & (distance < np.maximum(half_width, half_width[:, None]))
@@ -286,12 +292,15 @@ class Separation:
             cluster = self.clusters[[number]]
             kind = cluster.template[0]
             reach = int(half_width[kind]) + 1
+            reach_y, reach_x = int(reach / self._side_y) + 1, int(reach / self._side_x) + 1
             y0, x0 = (int(value[0]) for value in cluster.pixels)
-            box = np.s_[max(y0 - reach, 0) : y0 + reach + 1, max(x0 - reach, 0) : x0 + reach + 1]
+            box = np.s_[
+                max(y0 - reach_y, 0) : y0 + reach_y + 1, max(x0 - reach_x, 0) : x0 + reach_x + 1
+            ]
             y, x = np.ogrid[
                 box[0].start : min(box[0].stop, ny), box[1].start : min(box[1].stop, nx)
             ]
-            r = np.hypot(y - cluster.y, x - cluster.x)
+            r = self._distance(x - cluster.x, y - cluster.y)
             light = np.where(
                 r < reach, np.interp(r, self._radius, cluster.amplitude * profiles[kind]), 0
             )
@@ -301,6 +310,10 @@ class Separation:
             owner[box][wins] = number
         near = np.nonzero(owner >= 0)
         return near, owner[near], distance[near]
+
+    def _distance(self, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        """Length on the sky of offsets in pixels, in the unit of the radius of responses."""
+        return np.hypot(dx * self._side_x, dy * self._side_y)
 
     def _sky_profiles(self) -> np.ndarray:
         """Profiles of the templates on the sky, smoothed by about two pixels, over the radius."""

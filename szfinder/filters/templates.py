@@ -66,7 +66,7 @@ def beta_templates(core_radii: Sequence[float]) -> list[Template]:
     -------
     list of `Template`
     """
-    return [Template("beta", radius, _beta(radius)) for radius in core_radii]
+    return [Template("beta", radius, _beta(radius)) for radius in _positive(core_radii)]
 
 
 def gnfw_templates(theta_500: Sequence[float], **parameters: float) -> list[Template]:
@@ -95,7 +95,7 @@ def gnfw_templates(theta_500: Sequence[float], **parameters: float) -> list[Temp
         Template(
             "gnfw", size / parameters["c500"], shape.scaled(size), size**2 * volume / shape.centre
         )
-        for size in theta_500
+        for size in _positive(theta_500)
     ]
 
 
@@ -122,12 +122,18 @@ def battaglia_templates(
 
     core = 0.497 * (mass_200c / 1e14) ** -0.00865 * (1 + redshift) ** 0.731
     shape = _Projected(pressure, X_MAX_200)
-    return [Template("battaglia", core * size, shape.scaled(size)) for size in theta_200]
+    return [Template("battaglia", core * size, shape.scaled(size)) for size in _positive(theta_200)]
 
 
 def point_template() -> Template:
     """An unresolved cluster, whose amplitude is its Compton y over solid angle in arcmin^2."""
     return Template("point", 0.0, lambda ell: np.full(np.shape(ell), ARCMIN**2))
+
+
+def _positive(sizes: Sequence[float]) -> Sequence[float]:
+    if not all(0 < size < np.inf for size in sizes):
+        raise ValueError(f"sizes of templates must be positive, in arcmin; found {list(sizes)}")
+    return sizes
 
 
 def _beta(radius: float) -> Callable[[np.ndarray], np.ndarray]:

@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
+import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
@@ -34,8 +35,8 @@ class SZFinder(ABC):
     prominence: float | None = None
 
     def __init__(self, *, threshold: float) -> None:
-        if not np.isfinite(threshold):
-            raise ValueError(f"threshold must be a finite number; found {threshold!r}")
+        if not 0 < threshold < np.inf:
+            raise ValueError(f"threshold must be a positive number; found {threshold!r}")
         self.threshold = float(threshold)
 
     def __call__(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> QTable:
@@ -147,11 +148,18 @@ def as_map_stack(maps: MapStack | NDData) -> MapStack:
     Raises
     ------
     `~szfinder.maps.MapError`
-        If it is neither.
+        If it is neither, or in another unit than uK_CMB.
     """
     if isinstance(maps, MapStack):
         return maps
     if isinstance(maps, NDData):
+        if maps.unit not in (None, u.uK):
+            raise MapError(
+                "a finder takes NDData in uK_CMB",
+                found=str(maps.unit),
+                expected="uK, or no unit",
+                hint="convert the maps with szfinder.maps.read_maps first",
+            )
         return MapStack(
             maps.data, wcs=maps.wcs, mask=maps.mask, uncertainty=maps.uncertainty, meta=maps.meta
         )

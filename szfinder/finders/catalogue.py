@@ -132,11 +132,11 @@ def make_catalogue(
             value = np.asarray(value, dtype="U24" if column.kind is str else column.kind)
         table[name] = value if column.unit is None else value << column.unit
         table[name].info.description = column.description
-    table.meta.update(
-        szfinder_version=szfinder.__version__,
-        astropy_version=astropy.__version__,
-        numpy_version=np.__version__,
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        **meta,
-    )
+    table.meta |= {
+        "szfinder_version": szfinder.__version__,
+        "astropy_version": astropy.__version__,
+        "numpy_version": np.__version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    table.meta.update(meta)
     return table

@@ -68,7 +68,9 @@ class FilterProblem:
         self.maps = maps
         widths = np.array([band.beam.fwhm for band in maps.bands])
         scale = max(widths.min() / CORE_RADII_BEAM, 1.0)
-        self.templates = finder.templates or beta_templates(CORE_RADII * scale)
+        self.templates = finder.templates
+        if self.templates is None:
+            self.templates = beta_templates(CORE_RADII * scale)
         self.grid = FourierGrid(maps.shape, maps.pixel_scale, margin=MARGIN * scale)
         pixel = self.grid.pixel_size
         self.beams = _beams(maps, self.grid)
@@ -126,6 +128,13 @@ class FilterProblem:
         spectra = [[band.tsz_response for band in self.maps.bands]]
         if self.finder.deproject is not None:
             spectra.append(_nulled_spectrum(self.finder.deproject, self.maps.bands))
+            if np.linalg.matrix_rank(spectra / np.linalg.norm(spectra, axis=1)[:, None]) < 2:
+                raise MapError(
+                    "deproject would null the clusters too",
+                    found=f"{self.maps.n_band} band(s) in which the spectrum is that of clusters",
+                    expected="two bands or more, and another spectrum",
+                    hint="add a band, or leave deproject out",
+                )
         return np.array(spectra)[:, :, None] * self.beams
 
     def _covariance(self) -> Callable[[np.ndarray], BandCovariance | ModeCovariance]:

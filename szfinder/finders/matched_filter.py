@@ -87,7 +87,8 @@ class MatchedFilterFinder(SZFinder):
         deproject: str | Sequence[float] | None = None,
     ) -> None:
         super().__init__(threshold=threshold)
-        if isinstance(covariance, str) and covariance not in COVARIANCES:
+        given = isinstance(covariance, BandCovariance) or callable(covariance)
+        if not given and not (isinstance(covariance, str) and covariance in COVARIANCES):
             raise ValueError(
                 f"covariance must be one of {COVARIANCES}, a BandCovariance or a function; "
                 f"found {covariance!r}"
@@ -132,11 +133,12 @@ class MatchedFilterFinder(SZFinder):
         }
 
     def score_map(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> ScoreMap:
-        """Highest signal-to-noise ratio of any template in every pixel.
+        """Signal-to-noise ratio of the best template in every pixel.
 
-        The layers are ``theta_c``, ``y_c``, ``y_c_err``, ``snr`` and, for templates that have an
-        R500, ``y_500``, of the best template; and ``flags``. Parameters and result as in
-        `SZFinder.score_map`.
+        The best is the one with the highest amplitude over the noise that the filter expects: sizes
+        whose noise it underestimates are not favoured over others. The layers are ``theta_c``,
+        ``y_c``, ``y_c_err``, ``snr`` and, for templates that have an R500, ``y_500``, of the
+        best template; and ``flags``. Parameters and result as in `SZFinder.score_map`.
         """
         with single_blas_thread():
             return self._score_map(as_map_stack(maps), mask)
@@ -172,6 +174,7 @@ class MatchedFilterFinder(SZFinder):
             **self.parameters,
             "n_templates": len(templates),
             "n_iterations": separation.n_iterations,
+            "converged": separation.converged,
             "n_sources": sum(len(sources) for sources in separation.sources),
         }
         return ScoreMap(snr, problem.maps.wcs, layers=layers, meta=meta)
@@ -202,7 +205,8 @@ class MatchedFilterFinder(SZFinder):
         -------
         `~astropy.table.QTable`
             ``sky_centroid``, ``theta_c``, ``y_c``, ``y_c_err`` and ``snr``, one row a position in
-            the order given, NaN outside the maps.
+            the order given; all but ``theta_c`` are NaN where the finder has no score: outside the
+            maps, along their edge and under a mask.
 
         Raises
         ------

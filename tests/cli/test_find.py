@@ -127,7 +127,7 @@ def test_long_catalogues_are_cut(arguments, monkeypatch, capsys):
     (lambda a: [*a, "--ivar", a[1]], ["'150'", "inverse variance"]),
     (lambda a: [*a, "--ivar", a[1], a[1]], ["band 95 is given more than once"]),
     (lambda a: [*a, "--unit", "furlong"], ["furlong"]),
-    (lambda a: [*a, "--threshold", "nan"], ["threshold must be a finite number"]),
+    (lambda a: [*a, "--threshold", "nan"], ["threshold must be a positive number"]),
 ], ids=["missing file", "unknown band", "band twice", "unknown preset", "missing instrument",
         "weights missing", "weights twice", "unit", "threshold"])
 def test_mistakes_get_one_line(arguments, tmp_path, capsys, change, message):
@@ -151,7 +151,7 @@ def test_nothing_is_left_over_when_writing_fails(arguments, tmp_path, capsys, op
 
 def test_ending_of_the_catalogue(arguments, tmp_path, capsys):
     assert main([*arguments, "-o", str(tmp_path / "cat.txt")]) == 1
-    assert "'.txt', expected one of .ecsv, .fits" in capsys.readouterr().err
+    assert "cat.txt: the name must end in .ecsv or .fits" in capsys.readouterr().err
 
 
 def test_an_old_catalogue_is_replaced(arguments, tmp_path):

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.nddata import NDData
 
 from szfinder.filters import (
     BandCovariance,
@@ -197,7 +198,7 @@ class TestOptions:
         ({"deproject": "synchrotron"}, "deproject must be one of .*'cib'.*'synchrotron'"),
         ({"templates": []}, "templates is empty; pass at least one"),
         ({"anisotropic": True, "covariance": "model"}, "anisotropic needs .*'maps'.*'model'"),
-        ({"threshold": np.nan}, "threshold must be a finite number"),
+        ({"threshold": np.nan}, "threshold must be a positive number"),
     ])
     def test_bad_options(self, options, message):
         with pytest.raises(ValueError, match=message):
@@ -411,3 +412,37 @@ class TestDeprojection:
         table = finder.measure_at(maps, ensemble.positions)
         pull = (table["y_c"].value - ensemble.y_c) / table["y_c_err"].value
         assert (pull.mean() < -1) if biased else (abs(pull.mean()) < 0.4)
+
+
+class TestMisuse:
+    @pytest.mark.parametrize("covariance", [None, 3, np.eye(3)])
+    def test_covariance_of_no_known_kind(self, covariance):
+        with pytest.raises(ValueError, match="covariance must be one of"):
+            MatchedFilterFinder(covariance=covariance)
+
+    def test_nddata_in_kelvin(self, sky):
+        maps = NDData(sky.maps.data * 1e-6, wcs=sky.wcs, unit="K",
+                      meta={"instrument": sky.instrument})
+        with pytest.raises(MapError, match="uK_CMB.*found K"):
+            MatchedFilterFinder()(maps)
+
+    def test_one_band_cannot_null_a_spectrum(self, sky):
+        with pytest.raises(MapError, match="null the clusters too"):
+            MatchedFilterFinder(deproject="cib")(sky.maps.select(["150"]))
+
+    def test_the_same_map_in_two_bands(self, sky):
+        images = sky.images.copy()
+        images[2] = images[1]
+        with pytest.raises(ValueError, match="covariance of the bands cannot be inverted"):
+            MatchedFilterFinder(sources=None)(stack(sky, images))
+
+    @pytest.mark.parametrize("threshold", [0, -4.5, np.nan, np.inf])
+    def test_threshold(self, threshold):
+        with pytest.raises(ValueError, match="threshold must be a positive number"):
+            MatchedFilterFinder(threshold=threshold)
+
+    @pytest.mark.parametrize("sizes", [[0.0], [1.0, -2.0], [np.nan]])
+    @pytest.mark.parametrize("make", [beta_templates, gnfw_templates])
+    def test_sizes_of_templates(self, make, sizes):
+        with pytest.raises(ValueError, match="sizes of templates must be positive"):
+            make(sizes)

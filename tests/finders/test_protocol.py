@@ -142,8 +142,8 @@ def test_representation(finder):
 
 
 @pytest.mark.parametrize("threshold", [np.nan, np.inf])
-def test_threshold_must_be_finite(entry, threshold):
-    with pytest.raises(ValueError, match="threshold must be a finite number"):
+def test_threshold_must_be_positive_and_finite(entry, threshold):
+    with pytest.raises(ValueError, match="threshold must be a positive number"):
         entry[0](threshold=threshold)
 
 
