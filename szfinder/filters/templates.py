@@ -14,6 +14,7 @@ from scipy.interpolate import make_interp_spline
 from szfinder.filters.fourier import ARCMIN
 from szfinder.physics.profiles import (
     ARNAUD2010,
+    battaglia2012_core,
     battaglia2012_pressure,
     beta_transform,
     gnfw_pressure,
@@ -120,7 +121,7 @@ def battaglia_templates(
     def pressure(x: np.ndarray) -> np.ndarray:
         return battaglia2012_pressure(x, mass_200c, redshift)
 
-    core = 0.497 * (mass_200c / 1e14) ** -0.00865 * (1 + redshift) ** 0.731
+    core = battaglia2012_core(mass_200c, redshift)
     shape = _Projected(pressure, X_MAX_200)
     return [Template("battaglia", core * size, shape.scaled(size)) for size in _positive(theta_200)]
 

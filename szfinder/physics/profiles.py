@@ -16,8 +16,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["ARNAUD2010", "battaglia2012_pressure", "beta_profile", "beta_transform",
-           "gnfw_pressure", "project", "transform"]
+__all__ = ["ARNAUD2010", "battaglia2012_core", "battaglia2012_pressure", "beta_profile",
+           "beta_transform", "gnfw_pressure", "project", "transform"]
 
 ARNAUD2010 = MappingProxyType(
     {"c500": 1.177, "gamma": 0.3081, "alpha": 1.0510, "beta": 5.4905, "p0": 8.403})
@@ -117,10 +117,19 @@ def battaglia2012_pressure(x: ArrayLike, mass_200c: float, redshift: float) -> n
         Thermal pressure over P200, shaped like `x` (Battaglia et al. 2012, ApJ 758, 75, eqs. 10 and
         11, table 1).
     """
-    p0, xc, beta = (value * (mass_200c / 1e14) ** in_mass * (1 + redshift) ** in_redshift
-                    for value, in_mass, in_redshift in _BATTAGLIA2012.values())
+    p0, xc, beta = (_battaglia2012(name, mass_200c, redshift) for name in _BATTAGLIA2012)
     scaled = np.asarray(x, dtype=float) / xc
     return p0 * scaled**-0.3 * (1 + scaled) ** -beta
+
+
+def battaglia2012_core(mass_200c: float, redshift: float) -> float:
+    """Core radius of `battaglia2012_pressure` over R200c; parameters as there."""
+    return _battaglia2012("xc", mass_200c, redshift)
+
+
+def _battaglia2012(name: str, mass_200c: float, redshift: float) -> float:
+    value, in_mass, in_redshift = _BATTAGLIA2012[name]
+    return value * (mass_200c / 1e14) ** in_mass * (1 + redshift) ** in_redshift
 
 
 def project(pressure: Callable[[np.ndarray], np.ndarray], b: ArrayLike, x_max: float) -> np.ndarray:
