@@ -83,9 +83,9 @@ class MockField:
         truth["x"], truth["y"] = uniform_positions(rng, self.shape, n)
         truth["m500"] = np.exp(rng.uniform(np.log(1.5e14), np.log(1.2e15), n))
         truth["redshift"] = rng.uniform(0.1, 1.2, n)
-        truth["theta_500"] = theta500(truth["m500"], truth["redshift"])
+        truth["theta500"] = theta500(truth["m500"], truth["redshift"])
         truth["y_c"] = central_y(truth["m500"], truth["redshift"])
-        truth["ideal_snr"] = truth["y_c"] / ideal_noise(truth["theta_500"], self.noise)
+        truth["ideal_snr"] = truth["y_c"] / ideal_noise(truth["theta500"], self.noise)
         truth["position"] = self.wcs.pixel_to_world(truth["x"], truth["y"])
         return truth
 
@@ -164,11 +164,11 @@ def paint_clusters(clusters, shape):
     profile /= project(pressure, np.zeros(1), X_MAX)
     compton = np.zeros(shape)
     for cluster in clusters:
-        half = int(np.ceil(X_MAX * cluster["theta_500"] / PIXEL)) + 1
+        half = int(np.ceil(X_MAX * cluster["theta500"] / PIXEL)) + 1
         x0, y0 = int(round(cluster["x"])), int(round(cluster["y"]))
         fine = (np.arange((2 * half + 1) * OVERSAMPLE) + 0.5) / OVERSAMPLE - 0.5 - half
         distance = np.hypot(fine[:, None] + y0 - cluster["y"], fine + x0 - cluster["x"]) * (
-            PIXEL / cluster["theta_500"]
+            PIXEL / cluster["theta500"]
         )
         values = np.interp(distance, radius, profile, right=0)
         stamp = values.reshape(2 * half + 1, OVERSAMPLE, -1, OVERSAMPLE).mean(axis=(1, 3))

@@ -124,7 +124,7 @@ class MockSky:
         return np.array([compton_y(0, m500, z) for m500, z in zip(self.mass, self.redshift)])
 
     @property
-    def theta_500(self):
+    def theta500(self):
         """True angles of R500 of the clusters in arcmin."""
         return theta500(self.mass, self.redshift)
 

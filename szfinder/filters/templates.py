@@ -44,7 +44,7 @@ class Template:
         Core radius or, for pressure profiles, scale radius, in arcmin.
     transform : callable
         Two-dimensional Fourier transform in sr, as a function of multipole.
-    y_500_per_y_c : float
+    y500_per_y_c : float
         Integral of Compton y within the sphere of R500, in arcmin^2, of a cluster with central y of
         1; NaN for profiles without R500.
     """
@@ -52,7 +52,7 @@ class Template:
     profile: str
     theta_c: float
     transform: Callable[[np.ndarray], np.ndarray]
-    y_500_per_y_c: float = np.nan
+    y500_per_y_c: float = np.nan
 
 
 def beta_templates(core_radii: Sequence[float]) -> list[Template]:
@@ -70,12 +70,12 @@ def beta_templates(core_radii: Sequence[float]) -> list[Template]:
     return [Template("beta", radius, _beta(radius)) for radius in _positive(core_radii)]
 
 
-def gnfw_templates(theta_500: Sequence[float], **parameters: float) -> list[Template]:
+def gnfw_templates(theta500: Sequence[float], **parameters: float) -> list[Template]:
     """Generalised NFW profiles projected from a sphere of 5 R500.
 
     Parameters
     ----------
-    theta_500 : sequence of float
+    theta500 : sequence of float
         Angular sizes of R500 in arcmin.
     **parameters
         ``c500``, ``gamma``, ``alpha`` or ``beta`` where they differ from Arnaud et al. (2010), eq.
@@ -96,7 +96,7 @@ def gnfw_templates(theta_500: Sequence[float], **parameters: float) -> list[Temp
         Template(
             "gnfw", size / parameters["c500"], shape.scaled(size), size**2 * volume / shape.centre
         )
-        for size in _positive(theta_500)
+        for size in _positive(theta500)
     ]
 
 

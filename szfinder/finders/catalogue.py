@@ -61,7 +61,7 @@ COLUMNS = {
         Column("theta_c", "Core or scale radius of the best template", u.arcmin),
         Column("y_c", "Central Compton parameter", u.dimensionless_unscaled, per_score=True),
         Column("y_c_err", "Its standard error", u.dimensionless_unscaled),
-        Column("y_500", "Compton y integrated in the sphere of R500", u.arcmin**2, per_score=True),
+        Column("y500", "Compton y integrated in the sphere of R500", u.arcmin**2, per_score=True),
         Column("probability", "Probability of being a cluster"),
         Column("n_pixels", "Number of pixels above the threshold", kind=int),
         Column("flags", "Sum of the values in FLAGS", kind=int),

@@ -137,7 +137,7 @@ class MatchedFilterFinder(SZFinder):
 
         The best is the one with the highest amplitude over the noise that the filter expects: sizes
         whose noise it underestimates are not favoured over others. The layers are ``theta_c``,
-        ``y_c``, ``y_c_err``, ``snr`` and, for templates that have an R500, ``y_500``, of the
+        ``y_c``, ``y_c_err``, ``snr`` and, for templates that have an R500, ``y500``, of the
         best template; and ``flags``. Parameters and result as in `SZFinder.score_map`.
         """
         with single_blas_thread():
@@ -165,9 +165,9 @@ class MatchedFilterFinder(SZFinder):
             "y_c_err": y_c_err,
             "flags": problem.flags(separation),
         }
-        y_500 = np.array([template.y_500_per_y_c for template in templates])
-        if np.isfinite(y_500).all():
-            layers["y_500"] = y_500[best] * y_c
+        y500 = np.array([template.y500_per_y_c for template in templates])
+        if np.isfinite(y500).all():
+            layers["y500"] = y500[best] * y_c
         meta = {
             "finder": type(self).__name__,
             "instrument": problem.maps.instrument.name,

@@ -107,7 +107,7 @@ def test_beta_model_on_the_sky(radius, part):
     )[0] / (2 * np.pi)  # fmt: skip
     assert value == pytest.approx(1 / (1 + part**2), abs=1e-4)
     assert template.theta_c == radius and template.profile == "beta"
-    assert np.isnan(template.y_500_per_y_c)
+    assert np.isnan(template.y500_per_y_c)
 
 
 @given(SIZES)
@@ -121,18 +121,18 @@ def test_size_scales_the_transform(size):
 
 
 @pytest.mark.parametrize("mass, redshift", [(3e14, 0.3), (8e14, 1.0), (1e14, 0.1)])
-def test_y_500_of_a_cluster_of_known_mass(mass, redshift):
+def test_y500_of_a_cluster_of_known_mass(mass, redshift):
     (template,) = gnfw_templates([float(theta500(mass, redshift))])
     expected = y500(mass, redshift) / central_y(mass, redshift)
-    assert template.y_500_per_y_c == pytest.approx(float(expected), rel=1e-6)
+    assert template.y500_per_y_c == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_y_500_of_other_parameters_against_quadrature():
+def test_y500_of_other_parameters_against_quadrature():
     (template,) = gnfw_templates([3.0], **COOL_CORE)
     pressure = partial(gnfw, **COOL_CORE)
     sphere = quad(lambda x: 4 * np.pi * x**2 * pressure(x), 0, 1)[0]
     expected = 9 * sphere / projected(pressure, 0.0, 5.0)
-    assert template.y_500_per_y_c == pytest.approx(expected, rel=1e-5)
+    assert template.y500_per_y_c == pytest.approx(expected, rel=1e-5)
     assert template.theta_c == pytest.approx(3.0 / COOL_CORE["c500"])
 
 

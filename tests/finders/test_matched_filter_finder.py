@@ -47,7 +47,7 @@ def ensemble(mock_sky):
 @pytest.fixture(scope="module")
 def truth_finder(ensemble):
     """A finder with the true template."""
-    return MatchedFilterFinder(templates=gnfw_templates(ensemble.theta_500[:1]))
+    return MatchedFilterFinder(templates=gnfw_templates(ensemble.theta500[:1]))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def clusters(sky):
 @pytest.fixture(scope="module")
 def by_size(ensemble):
     steps = 1.15 ** np.arange(-3, 4)
-    return MatchedFilterFinder(templates=gnfw_templates(steps * ensemble.theta_500[0]))(
+    return MatchedFilterFinder(templates=gnfw_templates(steps * ensemble.theta500[0]))(
         ensemble.maps)
 
 
@@ -132,19 +132,19 @@ class TestNumbers:
         np.testing.assert_allclose(np.median(found["y_c"]), ensemble.y_c[0], rtol=0.04)
 
     def test_size(self, ensemble, by_size):
-        theta_500 = by_size["theta_c"].value * ARNAUD2010["c500"]
-        assert theta_500.mean() / ensemble.theta_500[0] == pytest.approx(1, abs=0.1)
+        theta500 = by_size["theta_c"].value * ARNAUD2010["c500"]
+        assert theta500.mean() / ensemble.theta500[0] == pytest.approx(1, abs=0.1)
 
-    def test_y_500(self, ensemble, by_size):
+    def test_y500(self, ensemble, by_size):
         np.testing.assert_allclose(
-            np.median(by_size["y_500"].value), y500(MASS, REDSHIFT), rtol=0.08)
+            np.median(by_size["y500"].value), y500(MASS, REDSHIFT), rtol=0.08)
 
     @pytest.mark.parametrize("mass, redshift", [(2e14, 0.1), (4e14, 0.9), (1e15, 1.5)])
-    def test_y_500_is_that_of_the_universal_profile(self, mock_sky, mass, redshift):
+    def test_y500_is_that_of_the_universal_profile(self, mock_sky, mass, redshift):
         one = mock_sky(0, shape=(20, 20)).add_clusters([10], [10], mass, redshift)
-        (template,) = gnfw_templates(one.theta_500)
+        (template,) = gnfw_templates(one.theta500)
         np.testing.assert_allclose(
-            template.y_500_per_y_c * one.y_c, y500(mass, redshift), rtol=1e-3)
+            template.y500_per_y_c * one.y_c, y500(mass, redshift), rtol=1e-3)
 
 
 class TestForcedPhotometry:
@@ -161,7 +161,7 @@ class TestForcedPhotometry:
         np.testing.assert_allclose(table["y_c_err"], bright["y_c_err"], rtol=0.02)
 
     def test_order_of_positions_and_one_template_for_all(self, ensemble, truth_finder, measured):
-        templates = gnfw_templates(ensemble.theta_500[:1])
+        templates = gnfw_templates(ensemble.theta500[:1])
         back = truth_finder.measure_at(
             ensemble.maps, ensemble.positions[::-1], templates=templates)
         np.testing.assert_allclose(back["y_c"][::-1], measured["y_c"], rtol=1e-5)
@@ -408,7 +408,7 @@ class TestDeprojection:
         clusters = ensemble.images - mock_sky(100).images
         maps = stack(ensemble, ensemble.images + clusters * (dust / gas)[:, None, None])
         finder = MatchedFilterFinder(deproject=deproject, covariance="model", sources=None,
-                                     templates=gnfw_templates(ensemble.theta_500[:1]))
+                                     templates=gnfw_templates(ensemble.theta500[:1]))
         table = finder.measure_at(maps, ensemble.positions)
         pull = (table["y_c"].value - ensemble.y_c) / table["y_c_err"].value
         assert (pull.mean() < -1) if biased else (abs(pull.mean()) < 0.4)

@@ -25,7 +25,7 @@ def matched_filter(**configuration):
 #: Every finder, in each configuration that takes a path of its own, and its columns.
 FINDERS = {
     "default": (matched_filter(), FILTER),
-    "gnfw": (matched_filter(templates=gnfw_templates(np.geomspace(1, 6, 10))), FILTER | {"y_500"}),
+    "gnfw": (matched_filter(templates=gnfw_templates(np.geomspace(1, 6, 10))), FILTER | {"y500"}),
     "no sources": (matched_filter(sources=None), FILTER),
     "masked sources": (matched_filter(sources="mask"), FILTER),
     "maps": (matched_filter(covariance="maps", templates=beta_templates([0.5, 1.0])), FILTER),
