@@ -1,9 +1,42 @@
-"""Look at what a finder found, and judge it.
+"""Judge what a finder found, and look at it.
 
-Score maps and catalogues enter, pictures leave: `plot_score_map` shows a score map on the sky with
-the detections marked.
+Catalogues of any code and the truth of the sky enter; matches (`match_detections`), scores
+(`ScoreBook`, `CutoutGrid`), `completeness`, recovered signals (`ideal_snr`, `residuals`) and what a
+perfect instrument would reach (`amplitude_ceiling`, `learned_ceiling`) leave. `plot_score_map`
+shows a score map on the sky with the detections marked.
 """
 
+from szfinder.evaluation.ceilings import amplitude_ceiling, learned_ceiling
+from szfinder.evaluation.completeness import CompletenessMap, completeness, completeness_map
+from szfinder.evaluation.confusion import Confusion
+from szfinder.evaluation.cutouts import CutoutGrid
+from szfinder.evaluation.intervals import bootstrap_interval, jeffreys_interval
+from szfinder.evaluation.matching import Match, match_detections
 from szfinder.evaluation.plots import plot_score_map
+from szfinder.evaluation.ranks import rank_percentile
+from szfinder.evaluation.recovery import ideal_snr, residuals
+from szfinder.evaluation.scorebook import ScoreBook
+from szfinder.evaluation.selection import inside, select_halos
+from szfinder.evaluation.tables import positions_of
 
-__all__ = ["plot_score_map"]
+__all__ = [
+    "CompletenessMap",
+    "Confusion",
+    "CutoutGrid",
+    "Match",
+    "ScoreBook",
+    "amplitude_ceiling",
+    "bootstrap_interval",
+    "completeness",
+    "completeness_map",
+    "ideal_snr",
+    "inside",
+    "jeffreys_interval",
+    "learned_ceiling",
+    "match_detections",
+    "plot_score_map",
+    "positions_of",
+    "rank_percentile",
+    "residuals",
+    "select_halos",
+]
