@@ -3,8 +3,9 @@ Find galaxy clusters in millimetre maps through the thermal Sunyaev-Zel'dovich e
 
 Maps of several bands enter (`szfinder.maps`), a finder turns them into a score map and a
 catalogue (`szfinder.finders`), and both stand on the physics of the effect
-(`szfinder.physics`) and on plain-array filters (`szfinder.filters`). The names most people
-need can be taken from here; they are imported at their first use, so that
+(`szfinder.physics`) and on plain-array filters (`szfinder.filters`). Mock skies
+(`szfinder.simulation`) have a truth that catalogues are scored against
+(`szfinder.evaluation`). The names most people need can be taken from here; they are imported at their first use, so that
 ``import szfinder`` itself costs next to nothing.
 """
 
@@ -16,9 +17,10 @@ _HOMES = {
     "Instrument": "szfinder.maps",
     "MapStack": "szfinder.maps",
     "MatchedFilterFinder": "szfinder.finders",
+    "SkySimulator": "szfinder.simulation",
     "read_maps": "szfinder.maps",
 }
-_SUBPACKAGES = ("evaluation", "filters", "finders", "maps", "physics")
+_SUBPACKAGES = ("evaluation", "filters", "finders", "maps", "physics", "simulation")
 
 __all__ = [*_HOMES, *_SUBPACKAGES]
 

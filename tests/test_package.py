@@ -10,7 +10,8 @@ import pytest
 
 import szfinder
 
-FLOORS = {"physics": 0, "maps": 1, "filters": 2, "finders": 3, "cli": 4}
+FLOORS = {"physics": 0, "utils": 0, "maps": 1, "filters": 2, "finders": 3, "simulation": 3,
+          "evaluation": 4, "cli": 5}
 PACKAGE = Path(szfinder.__file__).parent
 
 

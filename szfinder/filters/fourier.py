@@ -8,7 +8,7 @@ from scipy.special import j0
 
 ARCMIN = np.pi / (180 * 60)
 
-__all__ = ["ARCMIN", "FourierGrid"]
+__all__ = ["ARCMIN", "FourierGrid", "pixel_window"]
 
 #: Width, in multipole, of the shells that are summed in a transform back to the sky.
 SHELL = 20
@@ -86,11 +86,7 @@ class FourierGrid:
 
     def pixel_window(self) -> np.ndarray:
         """Window over ``ell`` of maps averaged over their pixels, its mean over all directions."""
-        angle = np.linspace(0, 0.5 * np.pi, 16)[:, None]
-        dy, dx = (scale * ARCMIN for scale in self.pixel_scale)
-        y, x = self.ell * np.sin(angle), self.ell * np.cos(angle)
-        window = np.sinc(y * dy / (2 * np.pi)) * np.sinc(x * dx / (2 * np.pi))
-        return np.trapezoid(window, angle, axis=0) / (0.5 * np.pi)
+        return pixel_window(self.ell, self.pixel_scale)
 
     def transform(self, maps: np.ndarray) -> np.ndarray:
         """Fourier transform of maps that are zero in the margin."""
@@ -139,6 +135,23 @@ class FourierGrid:
         density = self.n_modes / self.area
         shells = np.stack([np.add.reduceat(table * density, starts) for table in tables])
         return shells @ j0(np.outer(starts + 0.5 * (SHELL - 1), radius * ARCMIN))
+
+
+def pixel_window(ell: np.ndarray, pixel_scale: tuple[float, float]) -> np.ndarray:
+    """Window of an average over rectangular pixels, its mean over all directions.
+
+    Parameters
+    ----------
+    ell : `~numpy.ndarray`
+        Multipoles.
+    pixel_scale : tuple of float
+        Sides of a pixel in arcmin.
+    """
+    angle = np.linspace(0, 0.5 * np.pi, 16)[:, None]
+    dy, dx = (scale * ARCMIN for scale in pixel_scale)
+    y, x = ell * np.sin(angle), ell * np.cos(angle)
+    window = np.sinc(y * dy / (2 * np.pi)) * np.sinc(x * dx / (2 * np.pi))
+    return np.trapezoid(window, angle, axis=0) / (0.5 * np.pi)
 
 
 def _continue(maps: np.ndarray, margin: int) -> np.ndarray:

@@ -12,10 +12,9 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from szfinder.filters.fourier import ARCMIN
+from szfinder.physics.battaglia import battaglia2012_parameters, battaglia2012_pressure
 from szfinder.physics.profiles import (
     ARNAUD2010,
-    battaglia2012_core,
-    battaglia2012_pressure,
     beta_transform,
     gnfw_pressure,
     project,
@@ -121,7 +120,7 @@ def battaglia_templates(
     def pressure(x: np.ndarray) -> np.ndarray:
         return battaglia2012_pressure(x, mass_200c, redshift)
 
-    core = battaglia2012_core(mass_200c, redshift)
+    core = float(battaglia2012_parameters(mass_200c, redshift)["xc"])
     shape = _Projected(pressure, X_MAX_200)
     return [Template("battaglia", core * size, shape.scaled(size)) for size in _positive(theta_200)]
 

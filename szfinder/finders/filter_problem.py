@@ -24,7 +24,6 @@ from szfinder.filters import (
 from szfinder.filters.fourier import ARCMIN
 from szfinder.finders.catalogue import FLAGS
 from szfinder.maps import Band, MapError, MapStack
-from szfinder.physics import greybody_response
 
 if TYPE_CHECKING:
     from szfinder.finders.matched_filter import MatchedFilterFinder
@@ -233,7 +232,9 @@ def _nulled_spectrum(deproject: str | Sequence[float], bands: Sequence[Band]) ->
     """Response of each band to the spectrum to be nulled, 1 in the strongest band."""
     if isinstance(deproject, str):
         greybody: Mapping[str, float] = GREYBODIES[deproject]
-        spectrum = np.array([_greybody(band, greybody) for band in bands])
+        spectrum = np.array(
+            [band.greybody_response(reference_frequency=150.0, **greybody) for band in bands]
+        )
     else:
         spectrum = np.asarray(deproject, dtype=float)
     if spectrum.shape != (len(bands),) or not np.isfinite(spectrum).all() or not spectrum.any():
@@ -244,11 +245,3 @@ def _nulled_spectrum(deproject: str | Sequence[float], bands: Sequence[Band]) ->
             + ", ".join(band.name for band in bands),
         )
     return spectrum / np.abs(spectrum).max()
-
-
-def _greybody(band: Band, greybody: Mapping[str, float]) -> float:
-    if band.bandpass is None:
-        return greybody_response(band.frequency, reference_frequency=150.0, **greybody)
-    return greybody_response(
-        band.bandpass.frequency, band.bandpass.transmission, reference_frequency=150.0, **greybody
-    )

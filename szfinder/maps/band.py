@@ -85,6 +85,20 @@ class Band:
         """Flux in mJy per uK_CMB arcmin^2; see `szfinder.physics.flux_per_kelvin`."""
         return float(conversion.flux_per_kelvin(*self._passband))
 
+    def greybody_response(self, **greybody: float) -> float:
+        """Signal in uK_CMB of dust with 1 uK_CMB at a reference frequency, over the bandpass.
+
+        Parameters as for `szfinder.physics.greybody_response`.
+        """
+        return conversion.greybody_response(*self._passband, **greybody)
+
+    def power_law_response(self, **power_law: float) -> float:
+        """Signal in uK_CMB of a power law with 1 uK_CMB at a reference frequency.
+
+        Parameters as for `szfinder.physics.power_law_response`.
+        """
+        return conversion.power_law_response(*self._passband, **power_law)
+
     @property
     def _passband(self):
         if self.bandpass is None:

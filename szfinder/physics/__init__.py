@@ -7,8 +7,10 @@ multipoles; plain arrays leave, in uK_CMB, MJy/sr, mJy, arcmin or uK_CMB^2 sr. N
 maps, WCS or networks.
 """
 
+from .battaglia import *  # noqa: F401, F403
 from .clusters import *  # noqa: F401, F403
 from .conversion import *  # noqa: F401, F403
+from .cosmology import *  # noqa: F401, F403
 from .masses import *  # noqa: F401, F403
 from .power import *  # noqa: F401, F403
 from .profiles import *  # noqa: F401, F403

@@ -22,12 +22,13 @@ import numpy as np
 from astropy import constants
 from numpy.typing import ArrayLike
 
+from .cosmology import default_cosmology
 from .profiles import ARNAUD2010, gnfw_pressure, project, transform
 
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
 
-__all__ = ["central_y", "compton_y", "cylindrical_integral", "default_cosmology", "r500",
+__all__ = ["central_y", "compton_y", "cylindrical_integral", "r500",
            "spherical_integral", "theta500", "y500"]
 
 EDGE = 5.0
@@ -36,14 +37,6 @@ EDGE = 5.0
 _MASS_SLOPE = 2 / 3 + 0.12
 _SIGMA_T_OVER_MEC2 = (
     constants.sigma_T / (constants.m_e * constants.c**2)).to_value("cm3 / (keV Mpc)")
-
-
-@lru_cache(maxsize=1)
-def default_cosmology() -> FLRW:
-    """Flat LambdaCDM with H0 = 70 and Om0 = 0.3, as in Arnaud et al. (2010)."""
-    from astropy.cosmology import FlatLambdaCDM
-
-    return FlatLambdaCDM(H0=70, Om0=0.3)
 
 
 def r500(m500: ArrayLike, redshift: ArrayLike, *, cosmology: FLRW | None = None) -> np.ndarray:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .clusters import default_cosmology
+from .cosmology import colossus_cosmology, default_cosmology
 
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
@@ -17,9 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["convert_mass"]
 
 DEFINITIONS = ("200c", "500c", "200m", "vir")
-
-# What the concentration needs and an astropy cosmology may lack: Planck 2018 results VI, table 2.
-_SIGMA8, _SPECTRAL_INDEX, _BARYONS = 0.811, 0.965, 0.049
 
 
 def convert_mass(mass: ArrayLike, redshift: ArrayLike, from_definition: str, to_definition: str, *,
@@ -56,26 +51,10 @@ def convert_mass(mass: ArrayLike, redshift: ArrayLike, from_definition: str, to_
 
     mass, redshift = np.broadcast_arrays(np.asarray(mass, dtype=float), redshift)
     converted = np.empty(mass.shape)
-    with _colossus_cosmology(cosmology or default_cosmology()) as h:
+    with colossus_cosmology(cosmology or default_cosmology()) as colossus:
+        h = colossus.h
         for z in np.unique(redshift):
             here = redshift == z
             converted[here] = mass_adv.changeMassDefinitionCModel(
                 mass[here] * h, float(z), from_definition, to_definition, c_model="diemer19")[0] / h
     return converted
-
-
-@contextmanager
-def _colossus_cosmology(cosmology: FLRW) -> Iterator[float]:
-    """Give colossus, whose cosmology is global, this one for a while; yields h."""
-    from colossus.cosmology import cosmology as colossus
-
-    previous = colossus.current_cosmo
-    ours = colossus.Cosmology(
-        name="szfinder", flat=False, H0=cosmology.H0.value, Om0=cosmology.Om0, Ode0=cosmology.Ode0,
-        Ob0=cosmology.Ob0 or _BARYONS, sigma8=_SIGMA8, ns=_SPECTRAL_INDEX, relspecies=False,
-        persistence="")
-    colossus.current_cosmo = ours
-    try:
-        yield ours.h
-    finally:
-        colossus.current_cosmo = previous

@@ -1,8 +1,8 @@
 r"""Pressure profiles of clusters, their projections along the line of sight, and their transforms.
 
-Three families: the projected beta-model, the generalised NFW profile of Nagai, Kravtsov & Vikhlinin
-(2007) with the parameters of Arnaud et al. (2010), and the simulations' fit of Battaglia et al.
-(2012). Radii are in units of the profile's own scale (R500 or R200); angles are in arcmin.
+Two families: the projected beta-model, and the generalised NFW profile of Nagai, Kravtsov &
+Vikhlinin (2007) with the parameters of Arnaud et al. (2010); `szfinder.physics.battaglia` has
+those of simulated clusters. Radii are in units of the profile's own scale; angles are in arcmin.
 
 `project` and `transform` take any vectorised function of radius. They are two views of one thing:
 by the projection-slice theorem the two-dimensional transform of the projected profile is the
@@ -16,18 +16,12 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["ARNAUD2010", "battaglia2012_core", "battaglia2012_pressure", "beta_profile",
-           "beta_transform", "gnfw_pressure", "project", "transform"]
+__all__ = ["ARNAUD2010", "beta_profile", "beta_transform", "gnfw_pressure", "project",
+           "transform"]
 
 ARNAUD2010 = MappingProxyType(
     {"c500": 1.177, "gamma": 0.3081, "alpha": 1.0510, "beta": 5.4905, "p0": 8.403})
 """GNFW parameters of Arnaud et al. (2010), A&A 517, A92, eq. 12; `p0` scales with h_70^(-3/2)."""
-
-# Battaglia et al. (2012), ApJ 758, 75, table 1, AGN feedback, Delta = 200:
-# value at 1e14 Msun and z = 0, slope in mass, slope in 1 + z.
-_BATTAGLIA2012 = {"p0": (18.1, 0.154, -0.758),
-                  "xc": (0.497, -0.00865, 0.731),
-                  "beta": (4.35, 0.0393, 0.415)}
 
 _LOWEST_ELL = 1.0
 _N_PROJECTION = 200
@@ -97,39 +91,6 @@ def gnfw_pressure(x: ArrayLike, *, c500: float, gamma: float, alpha: float, beta
     """
     cx = c500 * np.asarray(x, dtype=float)
     return p0 * cx**-gamma * (1 + cx**alpha) ** ((gamma - beta) / alpha)
-
-
-def battaglia2012_pressure(x: ArrayLike, mass_200c: float, redshift: float) -> np.ndarray:
-    """Pressure of simulated clusters with AGN feedback, p0 (x/xc)^-0.3 (1 + x/xc)^-beta.
-
-    Parameters
-    ----------
-    x : array_like
-        Radius over R200c, above 0.
-    mass_200c : float
-        M200c in Msun.
-    redshift : float
-        Redshift of the cluster.
-
-    Returns
-    -------
-    numpy.ndarray
-        Thermal pressure over P200, shaped like `x` (Battaglia et al. 2012, ApJ 758, 75, eqs. 10 and
-        11, table 1).
-    """
-    p0, xc, beta = (_battaglia2012(name, mass_200c, redshift) for name in _BATTAGLIA2012)
-    scaled = np.asarray(x, dtype=float) / xc
-    return p0 * scaled**-0.3 * (1 + scaled) ** -beta
-
-
-def battaglia2012_core(mass_200c: float, redshift: float) -> float:
-    """Core radius of `battaglia2012_pressure` over R200c; parameters as there."""
-    return _battaglia2012("xc", mass_200c, redshift)
-
-
-def _battaglia2012(name: str, mass_200c: float, redshift: float) -> float:
-    value, in_mass, in_redshift = _BATTAGLIA2012[name]
-    return value * (mass_200c / 1e14) ** in_mass * (1 + redshift) ** in_redshift
 
 
 def project(pressure: Callable[[np.ndarray], np.ndarray], b: ArrayLike, x_max: float) -> np.ndarray:

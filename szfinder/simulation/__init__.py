@@ -1,0 +1,43 @@
+"""Mock skies with truth.
+
+Here live the halos, the components of the millimetre sky and the simulator that puts them together.
+An instrument, a list of components and a seed enter; a `Sky` leaves: a map stack and the table of
+all halos it was made from, on a patch of any celestial projection or on the HEALPix sphere.
+"""
+
+from szfinder.simulation.cib import ClusteredCIB
+from szfinder.simulation.cmb import CMB
+from szfinder.simulation.component import Component, GaussianComponent, Scene
+from szfinder.simulation.dust import GalacticDust
+from szfinder.simulation.foregrounds import GaussianForegrounds
+from szfinder.simulation.halos import Halos
+from szfinder.simulation.noise import Noise
+from szfinder.simulation.presets import PRESETS, SkyPreset, default_components
+from szfinder.simulation.pressure import Arnaud2010, Battaglia2012
+from szfinder.simulation.simulator import SkySimulator
+from szfinder.simulation.sky import Sky
+from szfinder.simulation.sources import DustyGalaxies, RadioSources
+from szfinder.simulation.sz import KineticSZ, ThermalSZ
+
+__all__ = [
+    "CMB",
+    "PRESETS",
+    "Arnaud2010",
+    "Battaglia2012",
+    "ClusteredCIB",
+    "Component",
+    "DustyGalaxies",
+    "GalacticDust",
+    "GaussianComponent",
+    "GaussianForegrounds",
+    "Halos",
+    "KineticSZ",
+    "Noise",
+    "RadioSources",
+    "Scene",
+    "Sky",
+    "SkyPreset",
+    "SkySimulator",
+    "ThermalSZ",
+    "default_components",
+]

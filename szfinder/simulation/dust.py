@@ -1,0 +1,83 @@
+"""Galactic dust."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from szfinder.simulation.component import Component
+
+__all__ = ["GalacticDust"]
+
+#: Slope of D_ell, and the multipole of the amplitude (Choi et al. 2020, section 5.1).
+SLOPE, PIVOT = -0.6, 500.0
+#: Modified black body (Planck 2018 results XI, section 4).
+TEMPERATURE, EMISSIVITY_INDEX = 19.6, 1.53
+#: Width of the filaments in units of the field's scatter, and scatter of the logarithm of their
+#: brightness; with them the maps have the skewness and kurtosis of Planck's at 857 GHz.
+FILAMENT_WIDTH, FILAMENT_SCATTER = 0.35, 0.6
+
+
+class GalacticDust(Component):
+    """Galactic dust with a power-law spectrum and the colours of a modified black body.
+
+    Parameters
+    ----------
+    amplitude : float, optional
+        D_500 at 150 GHz in uK^2 (Choi et al. 2020, JCAP 12, 045, find 2.8 and 8.8 in the deep and
+        the wide fields of ACT).
+    filaments : bool, optional
+        Filaments instead of a Gaussian field, with the same power spectrum.
+
+    Raises
+    ------
+    ValueError
+        If the amplitude is negative.
+    """
+
+    name = "dust"
+
+    def __init__(self, *, amplitude: float = 2.8, filaments: bool = False) -> None:
+        if not 0 <= amplitude < np.inf:
+            raise ValueError(f"amplitude of the dust is {amplitude!r} uK^2; it must be 0 or more")
+        self.d_500 = float(amplitude)
+        self.filaments = filaments
+
+    def spectrum(self, ell: np.ndarray) -> np.ndarray:
+        """C_ell at 150 GHz in uK_CMB^2 sr."""
+        d_ell = self.d_500 * (np.maximum(ell, 1) / PIVOT) ** SLOPE
+        return 2 * np.pi * d_ell / (ell * (ell + 1))
+
+    def paint(self, canvas, scene, rng) -> None:
+        """Draw the dust; see `Component.paint`."""
+        response = self._response(canvas.instrument)
+        if self.filaments:
+            canvas.add_recoloured(self._filaments(canvas, rng), response, self.spectrum)
+        else:
+            canvas.add_gaussian(
+                rng, lambda ell: response[:, None, None] * np.sqrt(self.spectrum(ell))
+            )
+
+    def power(self, ell, instrument, model) -> np.ndarray:
+        """See `Component.power`."""
+        response = self._response(instrument)
+        return self.spectrum(np.asarray(ell))[:, None, None] * np.outer(response, response)
+
+    def _filaments(self, canvas, rng) -> np.ndarray:
+        """Ridges along the level lines of one Gaussian field, their brightness from another."""
+        ridges, brightness = (
+            field / field.std() for field in (canvas.gaussian_map(rng, self.spectrum) for _ in "ab")
+        )
+        return np.exp(FILAMENT_SCATTER * brightness - np.abs(ridges) / FILAMENT_WIDTH)
+
+    @staticmethod
+    def _response(instrument) -> np.ndarray:
+        return np.array(
+            [
+                band.greybody_response(
+                    temperature=TEMPERATURE,
+                    emissivity_index=EMISSIVITY_INDEX,
+                    reference_frequency=150.0,
+                )
+                for band in instrument
+            ]
+        )
