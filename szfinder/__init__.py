@@ -5,8 +5,8 @@ Maps of several bands enter (`szfinder.maps`), a finder turns them into a score 
 catalogue (`szfinder.finders`), and both stand on the physics of the effect
 (`szfinder.physics`) and on plain-array filters (`szfinder.filters`). Mock skies
 (`szfinder.simulation`) have a truth that catalogues are scored against
-(`szfinder.evaluation`). The names most people need can be taken from here; they are imported at their first use, so that
-``import szfinder`` itself costs next to nothing.
+(`szfinder.evaluation`). The names most people need can be taken from here; they are imported
+at their first use, so that ``import szfinder`` itself costs next to nothing.
 """
 
 from importlib import import_module
@@ -20,7 +20,7 @@ _HOMES = {
     "SkySimulator": "szfinder.simulation",
     "read_maps": "szfinder.maps",
 }
-_SUBPACKAGES = ("evaluation", "filters", "finders", "maps", "physics", "simulation")
+_SUBPACKAGES = ("evaluation", "filters", "finders", "maps", "physics", "report", "simulation")
 
 __all__ = [*_HOMES, *_SUBPACKAGES]
 

@@ -1,7 +1,7 @@
 """The command ``szfinder``.
 
 Each subcommand parses its arguments, calls the package and prints what came of it. Files of maps
-enter; catalogues, region files and pictures leave.
+and tables enter; catalogues, region files and pictures leave.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 after an error that the user can mend, whose message goes to the standard error.
     """
     from szfinder import __version__
-    from szfinder.cli import find
+    from szfinder.cli import demo, evaluate, find, simulate
 
     parser = argparse.ArgumentParser(
         prog="szfinder",
@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"szfinder {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     find.add_parser(commands)
+    evaluate.add_parser(commands)
+    simulate.add_parser(commands)
+    demo.add_parser(commands)
     options = parser.parse_args(arguments)
     try:
         options.run(options)

@@ -50,6 +50,11 @@ class Confusion:
         """Ends of the `jeffreys_interval` of the completeness."""
         return self._interval(self.false_negative, level)
 
+    def f1_interval(self, *, level: float = 0.68) -> tuple[float, float]:
+        """Interval of F1, since F1 / (2 - F1) = TP / (TP + FP + FN) is a fraction of trials."""
+        ends = self._interval(self.false_positive + self.false_negative, level)
+        return tuple(2 * end / (1 + end) for end in ends)
+
     def _interval(self, failures: int, level: float) -> tuple[float, float]:
         trials = self.true_positive + failures
         lower, upper = jeffreys_interval(self.true_positive, trials, level=level)

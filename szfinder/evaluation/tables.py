@@ -18,7 +18,8 @@ def positions_of(table: Table) -> SkyCoord:
     ----------
     table : `~astropy.table.Table`
         With the column ``sky_centroid``, or ``ra`` and ``dec`` or ``RAJ2000`` and ``DEJ2000`` in
-        any letter case (degrees, unless they have a unit), or one column of `SkyCoord`.
+        any letter case (degrees, unless they have a unit), or one column of
+        `~astropy.coordinates.SkyCoord`.
 
     Returns
     -------
@@ -30,7 +31,7 @@ def positions_of(table: Table) -> SkyCoord:
     ValueError
         If there are no such columns, or no numbers in them.
     """
-    if "sky_centroid" in table.colnames:
+    if isinstance(table.columns.get("sky_centroid"), SkyCoord):
         return table["sky_centroid"].icrs
     names = {name.lower(): name for name in table.colnames}
     for lon, lat in POSITION_COLUMNS:

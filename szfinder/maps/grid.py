@@ -38,8 +38,16 @@ def wcs_for_patch(center: SkyCoord, size: u.Quantity, pixel_scale: u.Quantity, *
     wcs : astropy.wcs.WCS
     shape : tuple of int
         ``(ny, nx)``.
+
+    Raises
+    ------
+    MapError
+        If the size or the pixels are not above 0.
     """
     height, width = np.broadcast_to(u.Quantity(size), 2, subok=True)
+    if not (min(height, width) > 0 and pixel_scale > 0):
+        raise MapError("the size of a patch or of its pixels is not above 0",
+                       found=f"size {size}, pixels {pixel_scale}")
     shape = tuple(int(np.ceil((side / pixel_scale).to_value(u.one) - 1e-6))
                   for side in (height, width))
     galactic = center.frame.name == "galactic"

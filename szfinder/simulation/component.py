@@ -86,8 +86,21 @@ class Component(ABC):
         amplitude = self.amplitude(np.asarray(ell, dtype=float), instrument)
         return np.einsum("ifl,jfl->lij", amplitude, amplitude)
 
+    def remaining(self, *, max_flux: float, max_mass: float) -> Component:
+        """What is left of the component's power when bright objects have been taken off.
+
+        Parameters
+        ----------
+        max_flux : float
+            Flux of the brightest source that is left, in mJy at 150 GHz.
+        max_mass : float
+            M500c of the most massive halo that is left, in Msun.
+        """
+        return self
+
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        values = ", ".join(f"{name}={value!r}" for name, value in public.items())
         return f"{type(self).__name__}({values})"
 
 

@@ -37,6 +37,9 @@ class SourceCounts:
         self._flux = np.exp(middle)
         self._numbers = np.exp(np.interp(middle, log_flux, log_density)) * np.diff(self._edges)
 
+    def __repr__(self) -> str:
+        return f"<SourceCounts at {self.frequency:g} GHz>"
+
     def number(self, low: float, high: float = np.inf) -> float:
         """Number of sources per steradian between two fluxes in mJy."""
         return float(self._numbers @ self._share(low, high))

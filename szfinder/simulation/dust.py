@@ -12,9 +12,11 @@ __all__ = ["GalacticDust"]
 SLOPE, PIVOT = -0.6, 500.0
 #: Modified black body (Planck 2018 results XI, section 4).
 TEMPERATURE, EMISSIVITY_INDEX = 19.6, 1.53
-#: Width of the filaments in units of the field's scatter, and scatter of the logarithm of their
-#: brightness; with them the maps have the skewness and kurtosis of Planck's at 857 GHz.
-FILAMENT_WIDTH, FILAMENT_SCATTER = 0.35, 0.6
+#: Slope of C_ell of the field whose zero lines the filaments follow: it is smoother than the dust,
+#: so that they are long and thin.
+RIDGE_SLOPE = -4.0
+#: Their width in units of that field's scatter, and the scatter of the logarithm of brightness.
+RIDGE_WIDTH, BRIGHTNESS_SCATTER = 0.3, 0.6
 
 
 class GalacticDust(Component):
@@ -63,11 +65,11 @@ class GalacticDust(Component):
         return self.spectrum(np.asarray(ell))[:, None, None] * np.outer(response, response)
 
     def _filaments(self, canvas, rng) -> np.ndarray:
-        """Ridges along the level lines of one Gaussian field, their brightness from another."""
-        ridges, brightness = (
-            field / field.std() for field in (canvas.gaussian_map(rng, self.spectrum) for _ in "ab")
-        )
-        return np.exp(FILAMENT_SCATTER * brightness - np.abs(ridges) / FILAMENT_WIDTH)
+        """Ridges along the zero lines of one Gaussian field, their brightness from another."""
+        ridges = canvas.gaussian_map(rng, lambda ell: np.asarray(ell, float) ** RIDGE_SLOPE)
+        brightness = canvas.gaussian_map(rng, self.spectrum)
+        brightness *= BRIGHTNESS_SCATTER / brightness.std()
+        return np.exp(brightness - np.abs(ridges) / (RIDGE_WIDTH * ridges.std()))
 
     @staticmethod
     def _response(instrument) -> np.ndarray:

@@ -28,7 +28,7 @@ def halo_power(
     model: HaloModel,
     signals: Callable[[QTable], object],
     *,
-    weight: Callable[[np.ndarray], np.ndarray] = np.ones_like,
+    weight: Callable[[QTable], np.ndarray],
 ) -> np.ndarray:
     """Power spectrum of one signal of all halos.
 
@@ -40,8 +40,8 @@ def halo_power(
         Abundance of halos.
     signals : callable
         Signals of a table of halos.
-    weight : callable, optional
-        Further factor as a function of redshift.
+    weight : callable
+        Further factor of each halo's power.
 
     Returns
     -------
@@ -51,8 +51,9 @@ def halo_power(
     log_z = np.linspace(*np.log(REDSHIFTS), N_REDSHIFT)
     log_m = np.linspace(*np.log(MASSES), N_MASS)
     z, m = (grid.ravel() for grid in np.meshgrid(np.exp(log_z), np.exp(log_m), indexing="ij"))
-    found = signals(halo_properties(model, z, m))
-    density = model.density(m, z) * z * model.volume(z) * weight(z)
+    halos = halo_properties(model, z, m)
+    found = signals(halos)
+    density = model.density(m, z) * z * model.volume(z) * weight(halos)
     strength = density * (found.integral * ARCMIN**2) ** 2
     nodes = np.geomspace(1, max(np.max(ell), 2), N_ELL)
     profile = found.family.transform(nodes[:, None], found.size, found.shape)

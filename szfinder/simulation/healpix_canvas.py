@@ -18,7 +18,7 @@ __all__ = ["HealpixCanvas"]
 #: Radii at which the profile of a cluster is tabulated.
 N_RADIUS = 64
 #: How far the beams reach, in FWHM.
-BEAM_REACH = 2.2
+BEAM_REACH = 1.8
 #: Clusters or sources that are painted at a time.
 BLOCK = 2000
 
@@ -177,8 +177,8 @@ class HealpixCanvas(Canvas):
             objects = np.repeat(np.arange(block.start, block.stop), [disc.size for disc in discs])
             pixels = np.concatenate(discs)
             vectors = np.stack(healpy.pix2vec(self.sphere.nside, pixels), axis=-1)
-            chord = np.linalg.norm(vectors - centres[objects], axis=-1)
-            yield pixels, objects, 2 * np.arcsin(chord / 2) / ARCMIN
+            # the chord: shorter than the arc by 1e-4 at two degrees
+            yield pixels, objects, np.linalg.norm(vectors - centres[objects], axis=-1) / ARCMIN
 
 
 def _scaled(alm: np.ndarray, table: np.ndarray) -> np.ndarray:

@@ -28,7 +28,8 @@ class ProfileFamily:
     x_max : float
         Radius where the profile ends, in units of the size.
     shapes : sequence of float, optional
-        Ascending nodes of the shape parameter, between which profiles are interpolated linearly.
+        Equidistant nodes of the shape parameter, one or at least four, between which profiles are
+        interpolated by cubics.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class ProfileFamily:
 
     def integral(self, shape: np.ndarray | float = 0.0) -> np.ndarray:
         """Integral of the projected profile over the plane, in units of the size squared."""
-        return np.interp(shape, self.shapes, self._integrals)
+        return self._interpolated(self._integrals, shape)
 
     def centre(self, shape: np.ndarray | float = 0.0) -> np.ndarray:
         """Value of the projected profile at its centre."""
-        return np.interp(shape, self.shapes, self._centres)
+        return self._interpolated(self._centres, shape)
 
     def transform(
         self, ell: np.ndarray, size: np.ndarray | float, shape: np.ndarray | float = 0.0
@@ -69,7 +70,7 @@ class ProfileFamily:
         """
         q = np.asarray(ell) * size * ARCMIN
         log_q = np.log(np.clip(q, *TABLE))
-        nodes, weights = _linear(np.atleast_1d(shape), self.shapes)
+        nodes, weights = self._between(np.atleast_1d(shape))
         total = 0.0
         for index in np.unique(nodes):
             weight = np.sum(weights * (nodes == index), axis=-1)
@@ -96,7 +97,7 @@ class ProfileFamily:
             Their shares, which add up to 1 over all nodes.
         """
         rung, rung_weights = _cubic(np.log(size) / STEP)
-        node, node_weights = _linear(np.broadcast_to(shape, np.shape(size)), self.shapes)
+        node, node_weights = self._between(np.broadcast_to(shape, np.shape(size)))
         row = np.arange(len(size))
         row, rung, node, weights = (
             np.concatenate([array.ravel() for array in arrays])
@@ -115,10 +116,28 @@ class ProfileFamily:
                 at = np.exp(rung[group[0]] * STEP), self.shapes[node[group[0]]]
                 yield at, row[group], weights[group]
 
+    def _between(self, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The nodes around each shape and their weights; shapes (n, 4), or (n, 1) for one node."""
+        n = self.shapes.size
+        if n == 1:
+            return np.zeros((shape.size, 1), int), np.ones((shape.size, 1))
+        coordinate = np.interp(shape, self.shapes, np.arange(n))
+        return _cubic(coordinate, 0, n - 4)
 
-def _cubic(coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The four integers around each coordinate, and Lagrange's weights; shapes (n, 4)."""
-    first = np.floor(coordinate).astype(int) - 1
+    def _interpolated(self, table: np.ndarray, shape: np.ndarray | float) -> np.ndarray:
+        nodes, weights = self._between(np.ravel(shape))
+        values = np.exp(np.sum(weights * np.log(table)[nodes], axis=-1))
+        return values.reshape(np.shape(shape))
+
+
+def _cubic(
+    coordinate: np.ndarray, lowest: float = -np.inf, highest: float = np.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """Four integers around each coordinate, and Lagrange's weights; shapes (n, 4).
+
+    The first of the four is kept between two limits.
+    """
+    first = np.clip(np.floor(coordinate) - 1, lowest, highest).astype(int)
     t = coordinate - first - 1
     weights = np.stack(
         [
@@ -130,12 +149,3 @@ def _cubic(coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         axis=-1,
     )
     return first[:, None] + np.arange(4), weights
-
-
-def _linear(value: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two nodes around each value, and their weights; shapes (n, 2), or (n, 1) for one node."""
-    if nodes.size == 1:
-        return np.zeros((value.size, 1), int), np.ones((value.size, 1))
-    low = np.clip(np.searchsorted(nodes, value) - 1, 0, nodes.size - 2)
-    share = np.clip((value - nodes[low]) / (nodes[low + 1] - nodes[low]), 0, 1)
-    return np.stack([low, low + 1], -1), np.stack([1 - share, share], -1)

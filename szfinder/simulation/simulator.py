@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 from astropy.wcs import WCS
@@ -18,6 +20,7 @@ from szfinder.simulation.component import Component, Scene
 from szfinder.simulation.halo_model import halo_model
 from szfinder.simulation.halos import Halos
 from szfinder.simulation.healpix_canvas import HealpixCanvas
+from szfinder.simulation.noise import Noise
 from szfinder.simulation.patch import Patch
 from szfinder.simulation.presets import PRESETS, default_components
 from szfinder.simulation.sky import Sky
@@ -97,7 +100,12 @@ class SkySimulator:
 
     @classmethod
     def from_preset(
-        cls, name: str, *, rng: int | np.random.Generator | None = None
+        cls,
+        name: str,
+        *,
+        size: u.Quantity | float | None = None,
+        rng: int | np.random.Generator | None = None,
+        **options: float,
     ) -> SkySimulator:
         """A simulator of one of the skies that come with the package.
 
@@ -105,8 +113,12 @@ class SkySimulator:
         ----------
         name : str
             One of ``szfinder.simulation.PRESETS``.
+        size : `~astropy.units.Quantity` or float, optional
+            Side of its patch, in degrees if a number; by default the preset's own.
         rng : int or `~numpy.random.Generator`, optional
             Seed.
+        **options
+            Of the preset: ``m200c`` in Msun, of the cluster of ``gupta2020``.
 
         Raises
         ------
@@ -115,7 +127,9 @@ class SkySimulator:
         """
         if name not in PRESETS:
             raise ValueError(f"unknown sky preset {name!r}; use one of {', '.join(PRESETS)}")
-        preset = PRESETS[name]()
+        preset = PRESETS[name](**options)
+        if size is not None:
+            preset = replace(preset, size=u.Quantity(size, u.deg))
         simulator = cls(
             preset.instrument,
             preset.components,
@@ -255,7 +269,7 @@ class SkySimulator:
         truth.add_column(np.arange(1, len(truth) + 1), name="id", index=0)
         truth.meta.update(
             instrument=self.instrument.name,
-            components=", ".join(component.name for component in self.components),
+            components=", ".join(map(repr, self.components)),
             halos=repr(self.halos),
             entropy=entropy,
             szfinder_version=szfinder.__version__,
@@ -263,13 +277,20 @@ class SkySimulator:
         )
         return truth
 
-    def covariance(self, ell: np.ndarray) -> np.ndarray:
-        """Expected covariance of the maps between bands, beams and noise included.
+    def covariance(
+        self, ell: np.ndarray, *, max_flux: float = 1.0, max_mass: float = 1e14
+    ) -> np.ndarray:
+        """Covariance between bands of what is left when bright objects have been taken off.
+
+        It is what an ideal filter has against it: the components, as the beams see them, and noise.
 
         Parameters
         ----------
         ell : `~numpy.ndarray`
             Multipoles, shape (n_ell,).
+        max_flux, max_mass : float, optional
+            Flux in mJy at 150 GHz of the brightest source, and M500c in Msun of the most massive
+            halo, that is left.
 
         Returns
         -------
@@ -282,8 +303,9 @@ class SkySimulator:
         smoothing = beams[:, :, None] * beams[:, None, :]
         total = np.zeros(smoothing.shape)
         for component in self.components:
-            power = component.power(ell, self.instrument, model)
-            total += power if component.name == "noise" else power * smoothing
+            left = component.remaining(max_flux=max_flux, max_mass=max_mass)
+            power = left.power(ell, self.instrument, model)
+            total += power if isinstance(component, Noise) else power * smoothing
         return total
 
 

@@ -15,6 +15,9 @@ from szfinder.utils.files import replacing_folder
 
 __all__ = ["Sky"]
 
+#: Highest multipole of the tables of beams.
+BEAM_LMAX = 30000
+
 
 @dataclass(frozen=True)
 class Sky:
@@ -45,10 +48,10 @@ class Sky:
     ivar: Mapping[str, tuple] | None = None
 
     def write(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Write the maps, the instrument with its beams, and the truth.
+        """Write the maps, the beams, the instrument and the truth.
 
         ``<band>.fits`` in uK_CMB, ``<band>_ivar.fits`` where the depth is uneven,
-        ``instrument.yaml`` with tables of the beams beside it, and ``truth.ecsv``.
+        ``<band>_beam.txt`` with ell and B_ell, ``instrument.yaml`` and ``truth.ecsv``.
 
         Parameters
         ----------
@@ -69,6 +72,7 @@ class Sky:
                 self._write_patch(aside)
             else:
                 self._write_healpix(aside)
+            self._write_beams(aside)
             self.instrument.write(aside / "instrument.yaml")
             self.truth.write(aside / "truth.ecsv")
 
@@ -82,6 +86,16 @@ class Sky:
             if ivar is not None:
                 header["BUNIT"] = "uK_CMB^-2"
                 fits.writeto(folder / f"{band.name}_ivar.fits", ivar[index], header)
+
+    def _write_beams(self, folder: Path) -> None:
+        ell = np.arange(BEAM_LMAX + 1)
+        for band in self.instrument:
+            np.savetxt(
+                folder / f"{band.name}_beam.txt",
+                np.stack([ell, band.beam.window(ell)], axis=-1),
+                fmt=["%d", "%.6e"],
+                header="ell  B_ell",
+            )
 
     def _write_healpix(self, folder: Path) -> None:
         import healpy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from copy import copy
 
 import numpy as np
 
@@ -109,6 +110,12 @@ class PointSources(Component):
         """Poisson power of all sources up to the cut in flux; see `Component.power`."""
         power = self._poisson_power(instrument, 0.0, self._cut_at_counts())
         return np.broadcast_to(power, (np.size(ell), *power.shape))
+
+    def remaining(self, *, max_flux: float, max_mass: float) -> PointSources:
+        """The population without sources brighter than ``max_flux``; see `Component.remaining`."""
+        fainter = copy(self)
+        fainter.max_flux = max_flux if self.max_flux is None else min(max_flux, self.max_flux)
+        return fainter
 
     def _poisson_power(self, instrument: Instrument, low: float, high: float) -> np.ndarray:
         """Integral of T_i T_j dN/dS, in uK_CMB^2 sr; sums over the scatter of the indices."""

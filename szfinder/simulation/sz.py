@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cache
 
 import astropy.units as u
@@ -58,6 +59,7 @@ class ThermalSZ(Component):
             raise ValueError(f"scatter of the thermal SZ is {scatter!r}; it must be 0 or more")
         self.pressure = pressure or Arnaud2010()
         self.scatter = float(scatter)
+        self._max_mass = np.inf
 
     def signals(self, scene: Scene, rng: np.random.Generator) -> ClusterSignals:
         """Signals of the halos of a scene, with their scatter."""
@@ -78,8 +80,19 @@ class ThermalSZ(Component):
         """The halo integral over Poisson halos; see `Component.power`."""
         response = _responses(instrument)
         scatter = np.exp(2 * self.scatter**2)
-        power = halo_power(ell, model, lambda halos: self.pressure.signals(halos, model))
+        power = halo_power(
+            ell,
+            model,
+            lambda halos: self.pressure.signals(halos, model),
+            weight=lambda halos: halos["m500c"].value <= self._max_mass,
+        )
         return scatter * power[:, None, None] * np.outer(response, response)
+
+    def remaining(self, *, max_flux, max_mass) -> ThermalSZ:
+        """The effect of halos up to ``max_mass``; see `Component.remaining`."""
+        lighter = copy(self)
+        lighter._max_mass = max_mass
+        return lighter
 
 
 class KineticSZ(Component):
@@ -110,7 +123,7 @@ class KineticSZ(Component):
     def paint(self, canvas, scene, rng) -> None:
         """Paint the halos; see `Component.paint`."""
         signals = self.optical_depth(scene.halos, scene.model)
-        shift = -T_CMB * 1e6 * scene.halos["velocity"].to_value("km / s") / _LIGHT_SPEED
+        shift = self._shift(scene.halos["velocity"].to_value("km / s"))
         same = np.ones(len(canvas.instrument))
         _paint(canvas, scene, signals, signals.integral * shift, same)
         canvas.add_gaussian(
@@ -135,10 +148,15 @@ class KineticSZ(Component):
             ell,
             model,
             lambda halos: self.optical_depth(halos, model),
-            weight=lambda z: (1e6 * T_CMB * model.velocity_dispersion(z) / _LIGHT_SPEED) ** 2,
+            weight=lambda halos: self._shift(model.velocity_dispersion(halos["redshift"])) ** 2,
         )
         power += self._diffuse_power(np.asarray(ell))
         return np.broadcast_to(power[:, None, None], (power.size, *2 * (len(instrument),)))
+
+    @staticmethod
+    def _shift(velocity: np.ndarray) -> np.ndarray:
+        """Temperature in uK_CMB of gas of unit optical depth that recedes at km/s."""
+        return -1e6 * T_CMB * np.asarray(velocity) / _LIGHT_SPEED
 
     def _diffuse_power(self, ell: np.ndarray) -> np.ndarray:
         return 2 * np.pi * self.diffuse / (ell * (ell + 1))

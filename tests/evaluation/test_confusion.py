@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from szfinder.evaluation import Confusion, jeffreys_interval
@@ -36,3 +37,11 @@ def test_nothing_to_count():
         assert math.isnan(value)
     assert nothing.purity_interval() == (0, 1)
     assert Confusion(0, 0, 5).f1 == 0
+
+
+def test_f1_interval_agrees_with_resampled_catalogues():
+    counts = 120, 40, 60
+    draws = np.random.default_rng(0).multinomial(sum(counts), np.array(counts) / sum(counts), 20000)
+    f1 = 2 * draws[:, 0] / (2 * draws[:, 0] + draws[:, 1] + draws[:, 2])
+    expected = np.quantile(f1, [0.16, 0.84])
+    assert Confusion(*counts).f1_interval() == pytest.approx(expected, abs=0.004)

@@ -1,0 +1,62 @@
+"""``szfinder demo``: a mock sky, its clusters, and a report on how many were found."""
+
+import argparse
+import warnings
+from pathlib import Path
+
+from szfinder.cli.simulate import add_sky_options, make_sky
+
+__all__ = ["add_parser", "run"]
+
+DESCRIPTION = """\
+Make a mock sky, find its clusters, compare them with the truth, and leave the catalogue, its
+regions, the halos and a report in one folder.
+"""
+#: M200c in Msun of the lightest halo that is written.
+LEAST_MASS = 5e13
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the subcommand to those of ``szfinder``."""
+    parser = commands.add_parser(
+        "demo",
+        help="find the clusters of a mock sky and write a report",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_sky_options(parser)
+    add = parser.add_argument
+    add("-o", "--output", metavar="FOLDER", default="szfinder-demo",
+        help="a new folder (default: %(default)s)")  # fmt: skip
+    add("--overwrite", action="store_true", help="replace a folder that is not empty")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the sky, find the clusters, compare, and write everything at once."""
+    from szfinder.finders import MatchedFilterFinder, NoDetectionsWarning
+    from szfinder.finders.files import write_catalogue, write_regions
+    from szfinder.report import score_table, write_report
+    from szfinder.utils.files import replacing_folder
+
+    with replacing_folder(options.output, overwrite=options.overwrite) as folder:
+        sky = make_sky(options)
+        print(sky.maps)
+        print("filtering ...")
+        finder = MatchedFilterFinder()
+        score_map = finder.score_map(sky.maps)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoDetectionsWarning)
+            clusters = finder.detect(score_map)
+        print(f"{len(clusters)} detections; writing the report ...")
+        write_catalogue(clusters, folder / "catalogue.ecsv")
+        write_regions(clusters, folder / "catalogue.reg")
+        heavy = sky.truth["m200c"].value > LEAST_MASS
+        sky.truth[heavy].write(folder / "truth.ecsv")
+        write_report(folder / "report.html", sky, score_map, clusters, seed=options.seed)
+        table = score_table(sky, clusters)
+    for name in table.colnames[2:]:
+        table[name].info.format = ".3f"
+    print("\n".join(table.pformat(max_width=-1)))
+    for name in ("catalogue.ecsv", "catalogue.reg", "truth.ecsv", "report.html"):
+        print(f"wrote {Path(options.output) / name}")

@@ -1,0 +1,234 @@
+"""The report of a finder on a simulated sky."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable, Table
+
+from szfinder.evaluation import (
+    CutoutGrid,
+    ScoreBook,
+    amplitude_ceiling,
+    completeness,
+    inside,
+    learned_ceiling,
+    match_detections,
+    plot_completeness,
+    plot_score_map,
+)
+from szfinder.finders import ScoreMap
+from szfinder.report.page import Page
+from szfinder.simulation import Sky
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["score_table", "write_report"]
+
+#: A detection is real if a halo of this M500c or more, in Msun, is at it. Lighter ones are so many
+#: that one is near any position.
+REAL_MASS = 5e13
+#: Border of the map in arcmin that is left out of the score: clusters outside of it reach in.
+BORDER = 5.0
+#: M500c in Msun of the halos whose completeness is shown.
+MASSES = (1e14, 2e14, 3e14)
+#: Thresholds of the table.
+THRESHOLDS = (4.5, 5.0, 6.0, 8.0)
+#: Bins of M500c in Msun for the completeness curve.
+MASS_BINS = np.geomspace(5e13, 1e15, 14)
+#: Detections shown one by one, and the side of their pictures in arcmin.
+N_SHOWN, SIDE = 6, 20.0
+SHOWN = ("name", "score", "theta_c", "y_c", "flags")
+PACKAGES = ("szfinder", "numpy", "scipy", "astropy", "photutils", "healpy", "colossus")
+
+
+def score_table(sky: Sky, clusters: QTable) -> Table:
+    """Purity and completeness of a catalogue at several thresholds, the map's border left out.
+
+    Parameters
+    ----------
+    sky : `~szfinder.simulation.Sky`
+        A sky on a patch.
+    clusters : `~astropy.table.QTable`
+        The catalogue of its maps.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        A row a threshold: number of detections, purity, and completeness above several masses.
+    """
+    truth, clusters = _inner(sky, sky.truth), _inner(sky, clusters)
+    match = match_detections(clusters, truth)
+    mass = truth["m500c"].to_value(u.Msun)
+    real = is_real(clusters, truth)
+    rows = []
+    for threshold in THRESHOLDS:
+        kept = clusters["score"] >= threshold
+        found = match.found & np.isin(match.detection, np.flatnonzero(kept))
+        rows.append([threshold, kept.sum(), _mean(real[kept])])
+        rows[-1] += [_mean(found[mass > least]) for least in MASSES]
+    names = ["S/N", "detections", "purity"]
+    return Table(rows=rows, names=names + [f"complete > {m:.0e} Msun" for m in MASSES])
+
+
+def _inner(sky: Sky, table: QTable) -> QTable:
+    return table[inside(table, sky.maps.wcs, sky.maps.shape, margin=BORDER)]
+
+
+def _mean(values: np.ndarray) -> float:
+    return values.mean() if values.size else np.nan
+
+
+def is_real(clusters: QTable, truth: QTable) -> np.ndarray:
+    """Which detections are at a halo of 5e13 Msun (M500c) or more."""
+    heavy = truth[truth["m500c"].to_value(u.Msun) > REAL_MASS]
+    return match_detections(clusters, heavy, mass="m500c").halo >= 0
+
+
+def write_report(
+    path: str | Path, sky: Sky, score_map: ScoreMap, clusters: QTable, *, seed: int | None = None
+) -> None:
+    """Write a page that shows what a finder found in a simulated sky.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The HTML file.
+    sky : `~szfinder.simulation.Sky`
+        A sky on a patch.
+    score_map : `~szfinder.finders.ScoreMap`
+        Score map of its maps.
+    clusters : `~astropy.table.QTable`
+        Catalogue of the score map.
+    seed : int, optional
+        Seed of the sky.
+    """
+    page = Page("szfinder: clusters in a simulated sky")
+    page.paragraph(
+        f"{len(clusters)} detections of {score_map.meta['finder']} in {sky.maps!r}. "
+        f"The sky holds {len(sky.truth)} halos and was made with seed {seed}."
+    )
+    _add_scores(page, sky, clusters)
+    page.heading("Where they are")
+    page.figure(
+        _map_figure(sky, score_map, clusters),
+        "Score map with the detections (circles) and the halos above 3e14 Msun (crosses).",
+    )
+    inner = _inner(sky, clusters)
+    false = inner[~is_real(inner, sky.truth)]
+    _add_detections(page, sky, score_map, "strongest", clusters[:N_SHOWN])
+    _add_detections(page, sky, score_map, "false", false[:N_SHOWN])
+    page.heading("Made with")
+    page.table(_versions())
+    page.write(path)
+
+
+def _add_scores(page: Page, sky: Sky, clusters: QTable) -> None:
+    page.heading("Purity and completeness")
+    page.paragraph(
+        f"A detection is real if a halo with M500c above {REAL_MASS:.0e} Msun is within 1 arcmin. "
+        f"The outer {BORDER:g} arcmin of the map are left out."
+    )
+    table = score_table(sky, clusters)
+    page.table(table, formats={name: ".3f" for name in table.colnames[2:]})
+    page.paragraph(_ceiling_text(sky, clusters))
+    page.figure(
+        _completeness_figure(clusters, sky.truth),
+        "Completeness of all detections against mass, with the number of halos behind.",
+    )
+
+
+def _add_detections(page: Page, sky: Sky, score_map: ScoreMap, which: str, rows: QTable) -> None:
+    page.heading(f"The {which} detections")
+    if not len(rows):
+        page.paragraph("There is none.")
+        return
+    shown = [name for name in SHOWN if name in rows.colnames]
+    page.table(rows[shown], formats={"score": ".1f", "theta_c": ".2f", "y_c": ".2e"})
+    page.figure(
+        _cutout_figure(sky, score_map, rows),
+        f"The {which} detections: score above, {_shown_band(sky).name} GHz map below, "
+        f"{SIDE:g} arcmin wide.",
+    )
+
+
+def _ceiling_text(sky: Sky, clusters: QTable) -> str:
+    grid = CutoutGrid(sky.maps.wcs, sky.maps.shape)
+    book = ScoreBook.from_cutouts(grid, clusters, sky.truth)
+    if not book.n_clusters:
+        return "No cutout of this sky holds a cluster above 2e14 Msun (Mvir) and redshift 0.25."
+    text = (
+        "As a classifier of 8 arcmin cutouts that hold a cluster with Mvir above 2e14 Msun beyond "
+        f"redshift 0.25 (Lin et al. 2021), F1 reaches {book.f1.max():.2f} at its best threshold, "
+        f"S/N {book.best_threshold:.1f}. Knowing every true signal and size, a ranking by their "
+        f"product would reach {amplitude_ceiling(sky.truth, grid=grid).f1.max():.2f}"
+    )
+    try:
+        learned = learned_ceiling(sky.truth, grid=grid, rng=0).f1.max()
+    except ValueError:  # too few clusters to learn from
+        return text + "."
+    return text + f", and a classifier trained on both {learned:.2f}."
+
+
+def _completeness_figure(clusters: QTable, truth: QTable) -> "Figure":
+    from matplotlib.figure import Figure
+
+    table = completeness(
+        truth, match_detections(clusters, truth).found, "m500c", MASS_BINS * u.Msun
+    )
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    plot_completeness({clusters.meta["finder"]: table}, axes=figure.add_subplot())
+    return figure
+
+
+def _map_figure(sky: Sky, score_map: ScoreMap, clusters: QTable) -> "Figure":
+    axes = plot_score_map(score_map, clusters)
+    heavy = sky.truth[sky.truth["m500c"].to_value(u.Msun) > MASSES[-1]]
+    axes.autoscale(False)
+    axes.scatter(
+        heavy["sky_centroid"].ra.deg,
+        heavy["sky_centroid"].dec.deg,
+        transform=axes.get_transform("icrs"),
+        marker="x",
+        color="orange",
+        linewidths=1,
+        s=25,
+    )
+    return axes.figure
+
+
+def _shown_band(sky: Sky):
+    """The band with the deepest decrement for its noise."""
+    return max(sky.instrument, key=lambda band: -band.tsz_response / (band.noise or 1))
+
+
+def _cutout_figure(sky: Sky, score_map: ScoreMap, rows: QTable) -> "Figure":
+    from astropy.nddata import Cutout2D
+    from matplotlib.figure import Figure
+
+    band = sky.instrument.names.index(_shown_band(sky).name)
+    shape = tuple(int(round(SIDE / side)) for side in sky.maps.pixel_scale)
+    figure = Figure(figsize=(2.1 * N_SHOWN, 4.4), layout="constrained")
+    panels = figure.subplots(2, N_SHOWN, squeeze=False)
+    for axes in panels.ravel():
+        axes.set_axis_off()
+    for column, row in enumerate(rows):
+        centre = row["x_centroid"], row["y_centroid"]
+        for axes, image, colours in zip(
+            panels[:, column], (score_map.data, sky.maps.data[band]), ("cividis", "RdBu_r")
+        ):
+            piece = Cutout2D(image, centre, shape, mode="partial", fill_value=np.nan).data
+            axes.imshow(piece - (np.nanmedian(piece) if colours == "RdBu_r" else 0),
+                        origin="lower", cmap=colours)  # fmt: skip
+        panels[0, column].set_title(f"{row['score']:.1f}")
+    return figure
+
+
+def _versions() -> Table:
+    names = ("Python", *PACKAGES)
+    return Table([names, [platform.python_version(), *map(version, PACKAGES)]],
+                 names=["package", "version"])  # fmt: skip

@@ -1,0 +1,61 @@
+"""``szfinder simulate`` and ``szfinder demo`` on small skies."""
+
+import numpy as np
+import pytest
+from astropy.table import QTable
+
+from szfinder import Instrument, SkySimulator, read_maps
+from szfinder.cli import main
+
+
+def test_simulated_sky_is_read_back(tmp_path, capsys):
+    folder = tmp_path / "sky"
+    assert main(["simulate", "--size", "1", "--seed", "3", "-o", str(folder)]) == 0
+    assert "halos" in capsys.readouterr().out
+    instrument = Instrument.read(folder / "instrument.yaml")
+    maps = read_maps({name: folder / f"{name}.fits" for name in instrument.names},
+                     instrument=instrument)
+    sky = SkySimulator.from_preset("spt3g", size=1, rng=3).patch()
+    np.testing.assert_allclose(maps.data, sky.maps.data, rtol=1e-6)
+    truth = QTable.read(folder / "truth.ecsv")
+    assert len(truth) == len(sky.truth)
+    assert truth.meta["entropy"] == sky.truth.meta["entropy"]
+    ell, window = np.loadtxt(folder / "150_beam.txt", unpack=True)
+    np.testing.assert_allclose(window, instrument["150"].beam.window(ell), atol=1e-6)
+
+
+def test_sphere(tmp_path):
+    arguments = ["simulate", "--preset", "gupta2020", "--nside", "64", "-o", str(tmp_path / "sky")]
+    assert main(arguments) == 0
+    assert {path.name for path in (tmp_path / "sky").iterdir()} == {
+        "150.fits", "150_beam.txt", "instrument.yaml", "truth.ecsv"}
+
+
+def test_demo_leaves_a_folder(tmp_path, capsys):
+    folder = tmp_path / "demo"
+    assert main(["demo", "--size", "1.5", "--seed", "2", "-o", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "purity" in out and "wrote" in out
+    assert {path.name for path in folder.iterdir()} == {
+        "catalogue.ecsv", "catalogue.reg", "truth.ecsv", "report.html"}
+    assert len(QTable.read(folder / "catalogue.ecsv"))
+
+
+@pytest.mark.parametrize("command", ["simulate", "demo"])
+def test_folder_in_use_is_kept(tmp_path, capsys, command):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main([command, "--size", "0.5", "-o", str(tmp_path)]) == 1
+    assert "not empty" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("command", ["simulate", "demo"])
+def test_unwritable_folder(tmp_path, capsys, command):
+    assert main([command, "--size", "0.5", "-o", str(tmp_path / "no" / "folder")]) == 1
+    assert "no folder" in capsys.readouterr().err
+
+
+def test_impossible_size(tmp_path, capsys):
+    assert main(["simulate", "--size", "-1", "-o", str(tmp_path / "sky")]) == 1
+    assert "size" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,50 @@
+"""The report of a finder on a simulated sky."""
+
+import re
+
+import numpy as np
+import pytest
+from astropy.table import QTable
+
+from szfinder import MatchedFilterFinder, SkySimulator
+from szfinder.report import score_table, write_report
+
+
+@pytest.fixture(scope="module")
+def search():
+    sky = SkySimulator.from_preset("spt3g", size=2, rng=5).patch()
+    score_map = MatchedFilterFinder().score_map(sky.maps)
+    return sky, score_map, MatchedFilterFinder().detect(score_map)
+
+
+def test_report_shows_what_was_found(search, tmp_path):
+    sky, score_map, clusters = search
+    write_report(tmp_path / "report.html", sky, score_map, clusters, seed=5)
+    html = (tmp_path / "report.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:)', html)
+    assert clusters["name"][0] in html and "seed 5" in html and "szfinder" in html
+    assert html.count("<img") >= 3
+
+
+def test_report_without_detections(search, tmp_path):
+    sky, score_map, clusters = search
+    write_report(tmp_path / "report.html", sky, score_map, clusters[:0])
+    assert "There is none." in (tmp_path / "report.html").read_text()
+
+
+def test_scores_of_the_truth_itself_are_perfect(search):
+    sky, _, _ = search
+    truth = sky.truth[sky.truth["m500c"].value > 5e13]
+    perfect = QTable({"sky_centroid": truth["sky_centroid"], "score": np.full(len(truth), 10.0)})
+    table = score_table(sky, perfect)
+    np.testing.assert_array_equal(table["purity"], 1)
+    np.testing.assert_array_equal(table["complete > 1e+14 Msun"], 1)
+
+
+def test_scores_of_empty_sky_positions_are_zero(search):
+    """Halves of a map without clusters do not match: shift the truth by half a degree."""
+    sky, _, _ = search
+    truth = sky.truth[sky.truth["m500c"].value > 2e14]
+    offset = truth["sky_centroid"].directional_offset_by(0, 0.1 * truth["theta500"].unit * 200)
+    table = score_table(sky, QTable({"sky_centroid": offset, "score": np.full(len(truth), 10.0)}))
+    assert table["complete > 3e+14 Msun"][0] in (0, pytest.approx(np.nan, nan_ok=True))
