@@ -198,8 +198,10 @@ class FlatCanvas(Canvas):
 
     def add_recoloured(self, image, amplitude, power) -> None:
         modes = fft.rfft2(image.astype(np.float32))
-        measured = self.grid.azimuthal_sum(np.abs(modes) ** 2) / np.maximum(self.grid.n_modes, 1)
-        measured = gaussian_filter1d(measured * self.grid.ell**2, 20) + 1e-30
+        scaled = self.grid.azimuthal_sum(np.abs(modes) ** 2) * self.grid.ell**2
+        # sums and numbers apart: at low multipoles many entries have no mode
+        sums, numbers = (gaussian_filter1d(a, 20) for a in (scaled, self.grid.n_modes))
+        measured = sums / np.maximum(numbers, 1e-9) + 1e-30
         wanted = power(np.maximum(self.grid.ell, 1)) * self.grid.ell**2
         wanted *= np.prod(self.grid.padded_shape) / self.grid.pixel_area
         modes *= self.grid.at_modes(np.sqrt(wanted / measured))

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CMB"]
 
-#: Highest multipole that CAMB is asked for; beyond it the spectrum of Planck's cosmology goes on.
-LMAX = 8000
+#: Highest multipole that is taken from CAMB; beyond it the spectrum of Planck's cosmology goes on.
+LMAX = 4000
+#: Optical depth of reionisation (Planck 2018 results VI, table 2).
+OPTICAL_DEPTH = 0.054
 
 
 class CMB(GaussianComponent):
@@ -38,7 +40,9 @@ class CMB(GaussianComponent):
         """C_ell in uK_CMB^2 sr."""
         if self.cosmology is None:
             return cmb_power(ell)
-        table = _camb_power(*cosmology_parameters(self.cosmology).values())
+        values = cosmology_parameters(self.cosmology)
+        names = "H0", "Om0", "Ob0", "sigma8", "ns"
+        table = _camb_power(*(values[name] for name in names), float(self.cosmology.Ok0))
         inner = np.interp(ell, np.arange(table.size), table)
         return np.where(ell <= LMAX, inner, cmb_power(ell) * table[-1] / cmb_power(LMAX))
 
@@ -48,7 +52,7 @@ class CMB(GaussianComponent):
 
 
 @lru_cache(maxsize=4)
-def _camb_power(h0, om0, ode0, ob0, sigma8, ns) -> np.ndarray:
+def _camb_power(h0, om0, ob0, sigma8, ns, ok0) -> np.ndarray:
     try:
         import camb
     except ImportError as error:
@@ -57,12 +61,15 @@ def _camb_power(h0, om0, ode0, ob0, sigma8, ns) -> np.ndarray:
             "use the bundled spectrum of Planck's cosmology"
         ) from error
     h2 = (h0 / 100) ** 2
-    options = {"H0": h0, "ombh2": ob0 * h2, "omch2": (om0 - ob0) * h2, "omk": 1 - om0 - ode0,
-               "ns": ns, "lmax": LMAX, "lens_potential_accuracy": 1}  # fmt: skip
-    trial = 2e-9
-    parameters = camb.set_params(As=trial, **options)
-    parameters.set_matter_power(kmax=10)
-    growth = camb.get_results(parameters).get_sigma8_0()
-    results = camb.get_results(camb.set_params(As=trial * (sigma8 / growth) ** 2, **options))
-    spectra = results.get_lensed_scalar_cls(LMAX, CMB_unit="muK", raw_cl=True)
+    options = {"H0": h0, "ombh2": ob0 * h2, "omch2": (om0 - ob0) * h2, "omk": ok0, "ns": ns,
+               "tau": OPTICAL_DEPTH}  # fmt: skip
+    trial = camb.set_params(As=2e-9, **options)
+    trial.set_matter_power(kmax=5)
+    trial.WantCls = False
+    amplitude = 2e-9 * (sigma8 / camb.get_results(trial).get_sigma8_0()) ** 2
+    # lensing carries power down from far beyond the last multipole
+    parameters = camb.set_params(
+        As=amplitude, lmax=LMAX + 2000, lens_potential_accuracy=4, **options
+    )
+    spectra = camb.get_results(parameters).get_lensed_scalar_cls(LMAX, CMB_unit="muK", raw_cl=True)
     return spectra[: LMAX + 1, 0]
