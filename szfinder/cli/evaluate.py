@@ -29,6 +29,8 @@ their harmonic mean. Both tables must cover the same area.
 EPILOG = """\
 Where the truth has the column m500c, a second purity counts every detection as right whose halo
 has 1e14 solar masses or more at any redshift. It tells clusters outside the limits from noise.
+Where it has y_c and theta500, the ceilings are the F1 that would be reached with both known: ranked
+by their product, or by a classifier trained on them.
 
 example:
   szfinder evaluate clusters.ecsv --truth halos.fits --score snr --threshold 5 -o figures
@@ -36,6 +38,8 @@ example:
 
 #: M500c in Msun of halos that a detection may well be, whatever the limits.
 HEAVY = 1e14
+#: Mass in Msun below which halos are left out of the ceilings.
+FLOOR = 5e13
 #: Bins of the figures in mass and in redshift.
 N_BINS = 10
 
@@ -184,6 +188,7 @@ def _print_summary(comparison: _Comparison, thresholds: list[float]) -> None:
     columns = [_rows(comparison, threshold) for threshold in thresholds]
     for label in columns[0]:
         print(f"{label:<27}" + "".join(f"{rows[label]:<22}" for rows in columns).rstrip())
+    _print_ceilings(comparison)
     print("\nIn brackets: intervals of 68 per cent (Jeffreys).")
     if len(thresholds) > 1:
         print(
@@ -192,6 +197,19 @@ def _print_summary(comparison: _Comparison, thresholds: list[float]) -> None:
         )
     else:
         print("No threshold is the best: none of the clusters was detected.")
+
+
+def _print_ceilings(comparison: _Comparison) -> None:
+    """The highest F1 with the true signals known, where the truth has them."""
+    from szfinder.evaluation import ceilings
+
+    options, truth = comparison.options, comparison.truth
+    if not {"y_c", "theta500"} <= set(truth.colnames) or not comparison.book.n_clusters:
+        return
+    limits = {"min_mass": options.min_mass, "min_redshift": options.min_redshift}
+    floor = min(FLOOR, options.min_mass)
+    for book in ceilings(truth, floor=floor, rng=0, **limits):
+        print(f"{'F1, ' + book.name:<27}{book.f1.max():.3f}")
 
 
 def _rows(comparison: _Comparison, threshold: float) -> dict[str, str]:

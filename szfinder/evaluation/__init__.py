@@ -6,7 +6,7 @@ perfect instrument would reach (`amplitude_ceiling`, `learned_ceiling`) leave. F
 ``plot_...`` draw each of them for any number of finders, and `plot_score_map` a score map.
 """
 
-from szfinder.evaluation.ceilings import amplitude_ceiling, learned_ceiling
+from szfinder.evaluation.ceilings import amplitude_ceiling, ceilings, learned_ceiling
 from szfinder.evaluation.completeness import CompletenessMap, completeness, completeness_map
 from szfinder.evaluation.completeness_plots import plot_completeness, plot_completeness_map
 from szfinder.evaluation.confusion import Confusion
@@ -29,6 +29,7 @@ __all__ = [
     "Match",
     "ScoreBook",
     "amplitude_ceiling",
+    "ceilings",
     "bootstrap_interval",
     "completeness",
     "completeness_map",

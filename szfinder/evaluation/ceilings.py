@@ -16,7 +16,7 @@ from szfinder.evaluation.scorebook import ScoreBook
 from szfinder.evaluation.selection import select_halos
 from szfinder.evaluation.tables import column_of, positions_of
 
-__all__ = ["amplitude_ceiling", "learned_ceiling"]
+__all__ = ["amplitude_ceiling", "ceilings", "learned_ceiling"]
 
 #: Parts into which the halos are divided; each is predicted by what was learned from the others.
 N_FOLDS = 5
@@ -124,6 +124,27 @@ def learned_ceiling(
     return _book("learned ceiling", halos, predicted[:, 1], labels, grid)
 
 
+def ceilings(
+    truth: Table,
+    *,
+    floor: u.Quantity = 5e13 * u.Msun,
+    grid: CutoutGrid | None = None,
+    rng: int | np.random.Generator | None = None,
+    **limits: Any,
+) -> list[ScoreBook]:
+    """The `amplitude_ceiling` and, where there is enough to learn from, the `learned_ceiling`.
+
+    Parameters
+    ----------
+    truth, floor, grid, rng, **limits
+        As for these two.
+    """
+    books = [amplitude_ceiling(truth, floor=floor, grid=grid, **limits)]
+    if _is_enough(_halos(truth, floor, "mvir", limits)[1]):
+        books.append(learned_ceiling(truth, floor=floor, grid=grid, rng=rng, **limits))
+    return books
+
+
 def _halos(
     truth: Table, floor: u.Quantity, mass: str, limits: dict[str, Any]
 ) -> tuple[Table, np.ndarray]:
@@ -142,9 +163,13 @@ def _features(halos: Table) -> np.ndarray:
     return np.log([column_of(halos, "y_c"), column_of(halos, "theta500", u.arcmin)]).T
 
 
+def _is_enough(labels: np.ndarray) -> bool:
+    return min(np.count_nonzero(labels), np.count_nonzero(~labels)) >= N_FOLDS
+
+
 def _check_enough(labels: np.ndarray) -> None:
-    n_clusters = np.count_nonzero(labels)
-    if min(n_clusters, labels.size - n_clusters) < N_FOLDS:
+    if not _is_enough(labels):
+        n_clusters = np.count_nonzero(labels)
         raise ValueError(
             f"too little to learn from: found {n_clusters} clusters among {labels.size} halos, "
             f"expected {N_FOLDS} or more of both kinds; use more skies or other limits"

@@ -236,3 +236,12 @@ def test_help(capsys):
         main(["evaluate", "--help"])
     assert status.value.code == 0
     assert "same area" in capsys.readouterr().out
+
+
+def test_ceilings_are_printed_where_the_truth_has_signals(arguments, truth, tmp_path, capsys):
+    """Signals that follow the mass, and a redshift limit that lets all of them pass."""
+    truth["y_c"] = 1e-19 * truth["mvir"].value
+    truth["theta500"] = 2 * u.arcmin
+    truth.write(tmp_path / "truth.ecsv", overwrite=True)
+    assert main([*arguments, "--min-redshift", "0"]) == 0
+    assert rows(capsys.readouterr().out)["F1, amplitude ceiling"] == ["1.000"]

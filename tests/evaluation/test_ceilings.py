@@ -4,7 +4,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from szfinder.evaluation import CutoutGrid, amplitude_ceiling, learned_ceiling
+from szfinder.evaluation import CutoutGrid, amplitude_ceiling, ceilings, learned_ceiling
 from szfinder.physics import central_y, theta500
 
 
@@ -85,3 +85,12 @@ def test_too_little_to_learn_from(make_truth):
     for arguments in ({}, {"training": make_truth(50)}):
         with pytest.raises(ValueError, match="found 0 clusters among"):
             learned_ceiling(truth, min_mass=1e16 * u.Msun, **arguments)
+
+
+def test_both_ceilings_where_there_is_enough_to_learn_from(make_truth):
+    truth = make_truth()
+    amplitude, learned = ceilings(truth, rng=1)
+    np.testing.assert_array_equal(amplitude.scores, amplitude_ceiling(truth).scores)
+    np.testing.assert_array_equal(learned.scores, learned_ceiling(truth, rng=1).scores)
+    (alone,) = ceilings(truth, min_mass=1e16 * u.Msun)
+    assert alone.name == "amplitude ceiling"
