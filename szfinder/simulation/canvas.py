@@ -248,8 +248,9 @@ class FlatCanvas(Canvas):
         x, y = positions
         columns, in_x = _spline_weights(x + self.patch.origin[1], nx)
         rows, in_y = _spline_weights(y + self.patch.origin[0], ny)
-        pixels = (rows[:, :, None] * nx + columns[:, None, :]).reshape(x.size, -1)
-        weights = (in_y[:, :, None] * in_x[:, None, :]).reshape(x.size, -1)
+        shape = x.size, (DEGREE + 1) ** 2
+        pixels = (rows[:, :, None] * nx + columns[:, None, :]).reshape(shape)
+        weights = (in_y[:, :, None] * in_x[:, None, :]).reshape(shape)
         ends = np.arange(x.size + 1) * pixels.shape[1]
         return sparse.csr_array((weights.ravel(), pixels.ravel(), ends), shape=(x.size, ny * nx))
 

@@ -11,7 +11,7 @@ __all__ = ["LogNormalField"]
 #: Depth of a shell in redshift, in ln(1 + z).
 SHELL = 0.06
 #: Values of the bias for which densities are tabulated.
-BIASES = np.geomspace(0.5, 32, 13)
+BIASES = np.geomspace(0.5, 32, 31)
 
 
 class LogNormalField:
@@ -20,7 +20,8 @@ class LogNormalField:
     In each shell the number of halos of bias b is modulated by
     :math:`\exp(b g - b^2 \sigma^2 / 2)`, where g is a Gaussian field with the projected linear
     matter power :math:`C_\ell = P(\ell / \chi) / (\chi^2 \Delta\chi)` (Limber's approximation;
-    log-normal fields: Coles & Jones 1991, MNRAS 248, 1). Shells are independent of one another.
+    log-normal fields: Coles & Jones 1991, MNRAS 248, 1). Shells are independent of one another, and
+    velocities of the density.
 
     Parameters
     ----------

@@ -25,6 +25,8 @@ __all__ = ["HaloModel", "halo_model"]
 MASSES = 1e12, 2e16
 REDSHIFTS = 0.003, 4.0
 N_MASS, N_REDSHIFT = 61, 49
+#: Range of the table of matter power, in 1/Mpc.
+WAVE_NUMBERS = 1e-4, 50.0
 
 
 def halo_model(cosmology: FLRW) -> HaloModel:
@@ -110,8 +112,9 @@ class HaloModel:
 
     def matter_power(self, wave_number: np.ndarray, redshift: float) -> np.ndarray:
         """Linear matter power in Mpc^3 at wave numbers in 1/Mpc (Eisenstein & Hu 1998)."""
-        with colossus_cosmology(self.cosmology) as colossus:
-            return colossus.matterPowerSpectrum(wave_number / colossus.h, redshift) / colossus.h**3
+        log_wave_number, log_power = self._matter_power
+        growth = np.interp(redshift, *self._growth)
+        return growth**2 * np.exp(np.interp(np.log(wave_number), log_wave_number, log_power))
 
     @cached_property
     def _distance(self) -> CubicSpline:
@@ -121,15 +124,28 @@ class HaloModel:
 
     @cached_property
     def _velocities(self) -> tuple[np.ndarray, np.ndarray]:
-        redshift = np.linspace(0, REDSHIFTS[1], 81)
-        wave_number = np.geomspace(1e-4, 10, 400)
+        redshift, growth = self._growth
+        wave_number = np.geomspace(*WAVE_NUMBERS, 400)
         power = self.matter_power(wave_number, 0.0)
         displacement = np.sqrt(np.trapezoid(power, wave_number) / (6 * np.pi**2))
-        with colossus_cosmology(self.cosmology) as colossus:
-            growth = colossus.growthFactor(redshift)
         growth_rate = -np.gradient(np.log(growth), np.log1p(redshift))
         hubble = self.cosmology.H(redshift).to_value("km / (s Mpc)")
         return redshift, growth_rate * hubble / (1 + redshift) * growth * displacement
+
+    @cached_property
+    def _growth(self) -> tuple[np.ndarray, np.ndarray]:
+        """Redshifts, and the growth of linear perturbations, 1 today."""
+        redshift = np.linspace(0, REDSHIFTS[1], 161)
+        with colossus_cosmology(self.cosmology) as colossus:
+            return redshift, colossus.growthFactor(redshift)
+
+    @cached_property
+    def _matter_power(self) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of wave numbers and of the power today."""
+        wave_number = np.geomspace(*WAVE_NUMBERS, 600)
+        with colossus_cosmology(self.cosmology) as colossus:
+            power = colossus.matterPowerSpectrum(wave_number / colossus.h, 0.0) / colossus.h**3
+        return np.log(wave_number), np.log(power)
 
 
 def _evaluate(table: RectBivariateSpline, redshift: np.ndarray, mass: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ class Halos:
     ------
     ValueError
         If the ranges are empty or beyond the tables (1e12 to 2e16 Msun, redshift 0.003 to 4), or
-        the catalogue lacks a column.
+        the catalogue lacks a column or has a halo beyond the tables.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Halos:
             raise ValueError(f"redshifts are {redshifts}; they must ascend between "
                              f"{REDSHIFTS[0]:g} and {REDSHIFTS[1]:g}")  # fmt: skip
         if catalogue is not None:
-            _check_columns(catalogue)
+            _check_catalogue(catalogue)
         self.min_mass = float(min_mass)
         self.redshifts = float(low), float(high)
         self.clustered = clustered
@@ -154,7 +154,7 @@ def _virial_radius(model: HaloModel, mvir: np.ndarray, redshift: np.ndarray) -> 
     return np.cbrt(3 * mvir / (4 * np.pi * overdensity * critical))
 
 
-def _check_columns(catalogue: QTable) -> None:
+def _check_catalogue(catalogue: QTable) -> None:
     names = set(catalogue.colnames)
     missing = {"sky_centroid", "redshift"} - names
     if not names & {"m200c", "m500c"}:
@@ -164,3 +164,12 @@ def _check_columns(catalogue: QTable) -> None:
             f"the catalogue of halos lacks {', '.join(sorted(missing))}; it has "
             f"{', '.join(catalogue.colnames)}"
         )
+    mass = "m200c" if "m200c" in names else "m500c"
+    for name, unit, (low, high) in (("redshift", u.one, REDSHIFTS), (mass, u.Msun, MASSES)):
+        values = u.Quantity(catalogue[name], unit).value
+        wrong = ~((low <= values) & (values <= high))
+        if wrong.any():
+            raise ValueError(
+                f"{name} of {wrong.sum()} given halos is impossible, the first "
+                f"{values[wrong][0]:g}; it must lie between {low:g} and {high:g}"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from zlib import crc32
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 
 import szfinder
+from szfinder.filters.fourier import ARCMIN
 from szfinder.maps import Instrument, MapStack
 from szfinder.physics import cosmology_parameters, sehgal_cosmology
 from szfinder.simulation.canvas import Canvas, FlatCanvas
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from astropy.cosmology import FLRW
 
 __all__ = ["SkySimulator"]
+
+#: Least FWHM of a beam in pixels, with a per cent to spare.
+SAMPLING = 1.98
 
 
 class SkySimulator:
@@ -63,7 +69,8 @@ class SkySimulator:
 
     Examples
     --------
-    >>>     >>> from astropy.coordinates import SkyCoord
+    >>> import astropy.units as u
+    >>> from astropy.coordinates import SkyCoord
     >>> from szfinder.maps import wcs_for_patch
     >>> from szfinder.simulation import SkySimulator
     >>> wcs, shape = wcs_for_patch(SkyCoord(30, -50, unit="deg"), 1 * u.deg, 0.5 * u.arcmin)
@@ -171,10 +178,16 @@ class SkySimulator:
             If the WCS is not celestial, its pixels are not square, or a given halo lies outside.
         ValueError
             If there is neither a WCS with a shape nor a preset, or a band lacks its noise level.
+
+        Warns
+        -----
+        AstropyUserWarning
+            If the pixels are wider than half of a beam.
         """
         if (wcs is None) != (shape is None) or wcs is None and self._default_grid is None:
             raise ValueError("give both wcs and shape, for example by szfinder.maps.wcs_for_patch")
         region = Patch(*(self._default_grid if wcs is None else (wcs, shape)))
+        self._check_sampling(max(region.grid.pixel_scale))
 
         def canvas() -> Canvas:
             return FlatCanvas(region, self.instrument, high_pass=self.high_pass)
@@ -217,10 +230,16 @@ class SkySimulator:
             If nside, frame or pixels are impossible, or a given halo lies outside.
         ValueError
             If a high-pass or scans are asked for, which flat patches alone have.
+
+        Warns
+        -----
+        AstropyUserWarning
+            If the pixels are wider than half of a beam.
         """
         if self.high_pass is not None:
             raise ValueError("high_pass is known for flat patches only; leave it out")
         region = Sphere(nside, pixels=pixels, frame=frame)
+        self._check_sampling(np.sqrt(np.pi / 3) / nside / ARCMIN)
 
         def canvas() -> Canvas:
             return HealpixCanvas(region, self.instrument)
@@ -235,6 +254,18 @@ class SkySimulator:
 
         ivar = None if rms is None else named(1 / rms**2)
         return Sky(named(maps), truth, self.instrument, kept, ivar)
+
+    def _check_sampling(self, pixel: float) -> None:
+        """Warn of pixels, in arcmin, in which a beam is not resolved."""
+        narrow = [band.name for band in self.instrument if band.beam.fwhm < SAMPLING * pixel]
+        if narrow:
+            warnings.warn(
+                f"pixels of {pixel:.3g} arcmin are wider than half the beam of band "
+                f"{', '.join(narrow)}: small objects ring, and on the sphere lose or gain flux; "
+                "use smaller pixels",
+                AstropyUserWarning,
+                stacklevel=3,
+            )
 
     def _make(self, region, canvas, keep_components, progress_bar):
         from tqdm import tqdm
@@ -283,6 +314,7 @@ class SkySimulator:
         """Covariance between bands of what is left when bright objects have been taken off.
 
         It is what an ideal filter has against it: the components, as the beams see them, and noise.
+        Halos count from 1e13 Msun, at random positions.
 
         Parameters
         ----------

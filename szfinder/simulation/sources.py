@@ -55,8 +55,9 @@ class PointSources(Component):
         for name, value in (("index_scatter", index_scatter), ("cluster_excess", cluster_excess)):
             if not 0 <= value < np.inf:
                 raise ValueError(f"{name} of {self.name} is {value!r}; it must be 0 or more")
-        if max_flux is not None and not max_flux > 0:
-            raise ValueError(f"max_flux of {self.name} is {max_flux!r} mJy; it must be above 0")
+        for name, value in (("floor", floor), ("max_flux", max_flux)):
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} of {self.name} is {value!r} mJy; it must be above 0")
         self.counts = counts
         self.floor = float(floor)
         self.index_scatter = float(index_scatter)
@@ -126,7 +127,8 @@ class PointSources(Component):
         return self.counts.moment(2, low, high) * per_flux**2 * spread * np.outer(mean, mean)
 
     def _floor_amplitude(self, instrument: Instrument) -> np.ndarray:
-        value, vector = np.linalg.eigh(self._poisson_power(instrument, 0.0, self.floor))
+        highest = min(self.floor, self._cut_at_counts())
+        value, vector = np.linalg.eigh(self._poisson_power(instrument, 0.0, highest))
         return vector * np.sqrt(np.clip(value, 0, None))
 
     def _stretch(self, band: Band) -> float:
@@ -169,7 +171,7 @@ class RadioSources(PointSources):
     Raises
     ------
     ValueError
-        If a parameter is negative.
+        If a parameter is negative, or a flux is 0.
     """
 
     name = "radio"
@@ -218,7 +220,7 @@ class DustyGalaxies(PointSources):
     Raises
     ------
     ValueError
-        If a parameter is negative.
+        If a parameter is negative, or a flux is 0.
     """
 
     name = "dusty"

@@ -42,7 +42,7 @@ class Sphere(Region):
     def __init__(
         self, nside: int, *, pixels: np.ndarray | None = None, frame: str = "galactic"
     ) -> None:
-        if nside < 1 or nside & (nside - 1):
+        if nside < 1 or nside != int(nside) or int(nside) & (int(nside) - 1):
             raise MapError(
                 "impossible nside of a HEALPix map", found=nside, expected="a power of 2"
             )

@@ -35,14 +35,15 @@ OUTER_SLOPE = 3.9
 
 
 class ThermalSZ(Component):
-    """The thermal SZ effect of every halo.
+    """The thermal SZ effect of every halo, non-relativistic.
 
     Parameters
     ----------
     pressure : `~szfinder.simulation.Arnaud2010` or `~szfinder.simulation.Battaglia2012`, optional
         The pressure model; by default Arnaud et al. (2010) with a mass bias of 0.2.
     scatter : float, optional
-        Scatter of the logarithm of the signal at given mass and redshift.
+        Scatter of the logarithm of the signal at given mass and redshift, whose median is that of
+        the pressure model; ``y_c`` and ``y500`` of a halo scatter together.
 
     Raises
     ------
@@ -98,8 +99,10 @@ class ThermalSZ(Component):
 class KineticSZ(Component):
     """The kinetic SZ effect: -T_CMB (v / c) tau of every halo, and a Gaussian field for the rest.
 
-    The gas of a halo has the density of Battaglia et al. (2016) and the halo's line-of-sight
-    velocity. The gas between halos and that of reionisation have a power that is flat in D_ell.
+    The gas of a halo has the density of Battaglia et al. (2016), with the outer slope of 2e14 Msun
+    at all masses (which moves the mass of gas by up to 17 per cent), and the halo's line-of-sight
+    velocity from linear theory. The gas between halos and that of reionisation have a power that is
+    flat in D_ell.
 
     Parameters
     ----------

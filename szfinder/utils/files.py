@@ -62,7 +62,7 @@ def replacing_folder(path: str | os.PathLike, *, overwrite: bool = False) -> Ite
     FileExistsError
         If it is there and not empty, and is not to be overwritten, or is no folder.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     if path.exists() and not path.is_dir():
         raise FileExistsError(f"cannot write {path}: it is a file, not a folder")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
