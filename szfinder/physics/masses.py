@@ -27,7 +27,8 @@ def convert_mass(mass: ArrayLike, redshift: ArrayLike, from_definition: str, to_
     Parameters
     ----------
     mass, redshift : array_like
-        Mass in Msun and redshift, broadcast against each other. About a millisecond for each mass.
+        Mass in Msun and redshift, broadcast against each other. Some milliseconds for each
+        redshift, and for each mass.
     from_definition, to_definition : {"200c", "500c", "200m", "vir"}
         Overdensity over the critical (c) or mean (m) density, or virial (Bryan & Norman 1998).
     cosmology : astropy.cosmology.FLRW, optional

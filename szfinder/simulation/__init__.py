@@ -10,13 +10,17 @@ from szfinder.simulation.cmb import CMB
 from szfinder.simulation.component import Component, GaussianComponent, Scene
 from szfinder.simulation.dust import GalacticDust
 from szfinder.simulation.foregrounds import GaussianForegrounds
+from szfinder.simulation.counts import SourceCounts
 from szfinder.simulation.halos import Halos
 from szfinder.simulation.noise import Noise
+from szfinder.simulation.patch import Patch
 from szfinder.simulation.presets import PRESETS, SkyPreset, default_components
 from szfinder.simulation.pressure import Arnaud2010, Battaglia2012
+from szfinder.simulation.profile_family import ProfileFamily
 from szfinder.simulation.simulator import SkySimulator
 from szfinder.simulation.sky import Sky
-from szfinder.simulation.sources import DustyGalaxies, RadioSources
+from szfinder.simulation.sources import DustyGalaxies, PointSources, RadioSources
+from szfinder.simulation.sphere import Sphere
 from szfinder.simulation.sz import KineticSZ, ThermalSZ
 
 __all__ = [
@@ -33,11 +37,16 @@ __all__ = [
     "Halos",
     "KineticSZ",
     "Noise",
+    "Patch",
+    "PointSources",
+    "ProfileFamily",
     "RadioSources",
     "Scene",
     "Sky",
     "SkyPreset",
     "SkySimulator",
+    "SourceCounts",
+    "Sphere",
     "ThermalSZ",
     "default_components",
 ]

@@ -78,7 +78,7 @@ class Canvas(ABC):
         ----------
         positions : `~numpy.ndarray`
             Shape (2, n), as the region draws them.
-        family : `~szfinder.simulation.profile_family.ProfileFamily`
+        family : `~szfinder.simulation.ProfileFamily`
             Their profiles.
         integral, size, shape : `~numpy.ndarray`
             Shape (n,): integral over the sky in arcmin^2, size in arcmin and shape parameter.
@@ -145,7 +145,7 @@ class FlatCanvas(Canvas):
 
     Parameters
     ----------
-    patch : `~szfinder.simulation.patch.Patch`
+    patch : `~szfinder.simulation.Patch`
         The pixels.
     instrument : `~szfinder.maps.Instrument`
         The bands.

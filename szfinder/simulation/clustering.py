@@ -25,7 +25,7 @@ class LogNormalField:
 
     Parameters
     ----------
-    region : `~szfinder.simulation.patch.Patch` or `~szfinder.simulation.sphere.Sphere`
+    region : `~szfinder.simulation.Patch` or `~szfinder.simulation.Sphere`
         The cells on the sky.
     model : `~szfinder.simulation.halo_model.HaloModel`
         Matter power and distances.

@@ -26,7 +26,7 @@ class Scene:
 
     Parameters
     ----------
-    region : `~szfinder.simulation.patch.Patch` or `~szfinder.simulation.sphere.Sphere`
+    region : `~szfinder.simulation.Patch` or `~szfinder.simulation.Sphere`
         The pixels, and where positions are drawn.
     model : `~szfinder.simulation.halo_model.HaloModel`
         Halos of the cosmology.

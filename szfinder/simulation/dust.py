@@ -12,9 +12,9 @@ __all__ = ["GalacticDust"]
 SLOPE, PIVOT = -0.6, 500.0
 #: Modified black body (Planck 2018 results XI, section 4).
 TEMPERATURE, EMISSIVITY_INDEX = 19.6, 1.53
-#: Slope of C_ell of the field whose zero lines the filaments follow: it is smoother than the dust,
-#: so that they are long and thin.
-RIDGE_SLOPE = -4.0
+#: Multipole of the largest distance between the filaments, and the slope of C_ell above it of the
+#: field whose zero lines they follow: it is smoother than the dust, so that they are long and thin.
+RIDGE_MULTIPOLE, RIDGE_SLOPE = 100.0, -4.0
 #: Their width in units of that field's scatter, and the scatter of the logarithm of brightness.
 RIDGE_WIDTH, BRIGHTNESS_SCATTER = 0.3, 0.6
 
@@ -66,7 +66,7 @@ class GalacticDust(Component):
 
     def _filaments(self, canvas, rng) -> np.ndarray:
         """Ridges along the zero lines of one Gaussian field, their brightness from another."""
-        ridges = canvas.gaussian_map(rng, lambda ell: np.asarray(ell, float) ** RIDGE_SLOPE)
+        ridges = canvas.gaussian_map(rng, lambda ell: np.hypot(ell, RIDGE_MULTIPOLE) ** RIDGE_SLOPE)
         brightness = canvas.gaussian_map(rng, self.spectrum)
         brightness *= BRIGHTNESS_SCATTER / brightness.std()
         return np.exp(brightness - np.abs(ridges) / (RIDGE_WIDTH * ridges.std()))

@@ -75,7 +75,7 @@ class Halos:
 
         Parameters
         ----------
-        region : `~szfinder.simulation.patch.Patch` or `~szfinder.simulation.sphere.Sphere`
+        region : `~szfinder.simulation.Patch` or `~szfinder.simulation.Sphere`
             Where they are drawn.
         model : `~szfinder.simulation.halo_model.HaloModel`
             Their abundance and properties.

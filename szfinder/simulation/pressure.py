@@ -35,7 +35,7 @@ class ClusterSignals:
 
     Parameters
     ----------
-    family : `~szfinder.simulation.profile_family.ProfileFamily`
+    family : `~szfinder.simulation.ProfileFamily`
         Their profiles.
     size, shape : `~numpy.ndarray`
         Size in arcmin and shape parameter in the family.

@@ -194,7 +194,7 @@ class RadioSources(PointSources):
         )
 
     def response(self, band: Band) -> float:
-        """See `PointSources.response`."""
+        """See `~szfinder.simulation.PointSources.response`."""
         return band.power_law_response(
             spectral_index=self.SPECTRAL_INDEX, reference_frequency=self.counts.frequency
         )
@@ -243,7 +243,7 @@ class DustyGalaxies(PointSources):
         )
 
     def response(self, band: Band) -> float:
-        """See `PointSources.response`."""
+        """See `~szfinder.simulation.PointSources.response`."""
         return band.greybody_response(reference_frequency=self.counts.frequency, **self._greybody)
 
     @property
