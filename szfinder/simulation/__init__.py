@@ -17,6 +17,7 @@ from szfinder.simulation.patch import Patch
 from szfinder.simulation.presets import PRESETS, SkyPreset, default_components
 from szfinder.simulation.pressure import Arnaud2010, Battaglia2012
 from szfinder.simulation.profile_family import ProfileFamily
+from szfinder.simulation.region import Region
 from szfinder.simulation.simulator import SkySimulator
 from szfinder.simulation.sky import Sky
 from szfinder.simulation.sources import DustyGalaxies, PointSources, RadioSources
@@ -41,6 +42,7 @@ __all__ = [
     "PointSources",
     "ProfileFamily",
     "RadioSources",
+    "Region",
     "Scene",
     "Sky",
     "SkyPreset",

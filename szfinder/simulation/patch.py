@@ -98,7 +98,7 @@ class Patch(Region):
         return fft.irfft2(white * amplitude, s=shape).ravel()
 
     def displaced(self, positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Positions moved by small offsets in arcmin; see `Region.displaced`."""
+        """Positions moved by small offsets in arcmin; see `~szfinder.simulation.Region.displaced`."""
         dy, dx = self.grid.pixel_scale
         return positions + offsets / [[dx], [dy]]
 
@@ -122,11 +122,11 @@ class Patch(Region):
         return SkyCoord(self.wcs.pixel_to_world(*positions)).icrs
 
     def columns(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-        """The pixels of positions; see `Region.columns`."""
+        """The pixels of positions; see `~szfinder.simulation.Region.columns`."""
         return {"x_centroid": positions[0], "y_centroid": positions[1]}
 
     def from_sky(self, coordinates: SkyCoord) -> np.ndarray:
-        """Positions of sky coordinates; see `Region.from_sky`."""
+        """Positions of sky coordinates; see `~szfinder.simulation.Region.from_sky`."""
         positions = np.array(self.wcs.world_to_pixel(coordinates)).reshape(2, -1)
         self.check_inside(positions)
         return positions

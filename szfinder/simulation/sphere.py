@@ -86,11 +86,11 @@ class Sphere(Region):
 
     @property
     def cell_area(self) -> np.ndarray:
-        """Solid angle of the cells in sr; see `Region.cell_area`."""
+        """Solid angle of the cells in sr; see `~szfinder.simulation.Region.cell_area`."""
         return np.full(self._cells.size, np.pi / (3 * self.cell_nside**2))
 
     def draw(self, rng: np.random.Generator, cells: np.ndarray) -> np.ndarray:
-        """Random longitudes and latitudes in cells; see `Region.draw`."""
+        """Random longitudes and latitudes in cells; see `~szfinder.simulation.Region.draw`."""
         import healpy
 
         order = int(np.log2(self.cell_nside))
@@ -100,7 +100,7 @@ class Sphere(Region):
         return np.array(healpy.pix2ang(2**FINEST_ORDER, child, nest=True, lonlat=True))
 
     def smooth_field(self, rng: np.random.Generator, power) -> np.ndarray:
-        """Gaussian field in the cells; see `Region.smooth_field`."""
+        """Gaussian field in the cells; see `~szfinder.simulation.Region.smooth_field`."""
         import healpy
 
         lmax = 2 * self.cell_nside
@@ -111,7 +111,7 @@ class Sphere(Region):
         return healpy.alm2map(alm, self.cell_nside, lmax=lmax)[self._cells]
 
     def displaced(self, positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Positions moved by small offsets in arcmin; see `Region.displaced`."""
+        """Positions moved by small offsets in arcmin; see `~szfinder.simulation.Region.displaced`."""
         east, north = offsets / 60
         lat = np.clip(positions[1] + north, -90, 90)
         return np.array([(positions[0] + east / np.cos(np.deg2rad(lat))) % 360, lat])
@@ -129,11 +129,11 @@ class Sphere(Region):
         return SkyCoord(*positions, unit="deg", frame=self.frame).icrs
 
     def columns(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-        """None: see `Region.columns`."""
+        """None: see `~szfinder.simulation.Region.columns`."""
         return {}
 
     def from_sky(self, coordinates: SkyCoord) -> np.ndarray:
-        """Positions of sky coordinates; see `Region.from_sky`."""
+        """Positions of sky coordinates; see `~szfinder.simulation.Region.from_sky`."""
         there = np.atleast_1d(coordinates).transform_to(self.frame).spherical
         positions = np.array([there.lon.to_value(u.deg), there.lat.to_value(u.deg)])
         self.check_inside(positions)

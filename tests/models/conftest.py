@@ -1,7 +1,11 @@
 """A small trained network's preset, and maps that fit it."""
 
+import shutil
+
+import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
 from szfinder.maps import Band, Beam, Instrument, MapStack, wcs_for_patch
 from szfinder.models import Preprocessing, Preset, build_resnet
@@ -26,10 +30,12 @@ def preprocessing(instrument):
 
 @pytest.fixture
 def make_maps():
-    def make(bands, pixel_size=0.5):
-        wcs = wcs_for_patch((30, 60), 0, shape=(20, 20), pixel_size=pixel_size)
+    def make(*bands, pixel_size=0.5):
+        size = u.Quantity(10, "arcmin")
+        wcs, shape = wcs_for_patch(SkyCoord("30d 60d"), size, u.Quantity(pixel_size, "arcmin"))
+        bands = [Band(name, frequency, Beam.from_fwhm(fwhm)) for name, frequency, fwhm in bands]
         return MapStack(
-            np.zeros((len(bands), 20, 20)), wcs=wcs, instrument=Instrument("other", bands)
+            np.zeros((len(bands), *shape)), wcs=wcs, instrument=Instrument("other", bands)
         )
 
     return make
@@ -37,11 +43,13 @@ def make_maps():
 
 @pytest.fixture(scope="session")
 def trained():
-    """A network whose every weight is far from where it started."""
+    """A network whose biases and moments are no longer those it started with."""
     pytest.importorskip("keras", reason="networks need Keras")
     model = build_resnet(**SMALL)
     rng = np.random.default_rng(5)
-    model.set_weights([w + rng.uniform(0.1, 0.3, w.shape) for w in model.get_weights()])
+    weights = model.get_weights()
+    weights[-2] *= 0.02  # for probabilities that are neither 0 nor 1
+    model.set_weights([w + (w.ndim == 1) * rng.uniform(0, 0.3, w.shape) for w in weights])
     return model
 
 
@@ -58,7 +66,14 @@ def preset(trained, preprocessing):
     )
 
 
+@pytest.fixture(scope="session")
+def saved(preset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "small"
+    preset.save(folder)
+    return folder
+
+
 @pytest.fixture
-def folder(preset, tmp_path):
-    preset.save(tmp_path / "small")
-    return tmp_path / "small"
+def folder(saved, tmp_path):
+    """A saved preset that a test may spoil."""
+    return shutil.copytree(saved, tmp_path / "small")
