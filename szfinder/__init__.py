@@ -14,13 +14,17 @@ from importlib import import_module
 __version__ = "0.1.dev0"
 
 _HOMES = {
+    "CNNFinder": "szfinder.finders",
     "Instrument": "szfinder.maps",
     "MapStack": "szfinder.maps",
     "MatchedFilterFinder": "szfinder.finders",
     "SkySimulator": "szfinder.simulation",
     "read_maps": "szfinder.maps",
 }
-_SUBPACKAGES = ("evaluation", "filters", "finders", "maps", "physics", "report", "simulation")
+_SUBPACKAGES = (
+    "evaluation", "filters", "finders", "maps", "models", "physics", "report", "simulation",
+    "training",
+)
 
 __all__ = [*_HOMES, *_SUBPACKAGES]
 

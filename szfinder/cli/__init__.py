@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 after an error that the user can mend, whose message goes to the standard error.
     """
     from szfinder import __version__
-    from szfinder.cli import demo, evaluate, find, simulate
+    from szfinder.cli import demo, evaluate, find, simulate, train
 
     parser = argparse.ArgumentParser(
         prog="szfinder",
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     evaluate.add_parser(commands)
     simulate.add_parser(commands)
     demo.add_parser(commands)
+    train.add_parser(commands)
     options = parser.parse_args(arguments)
     try:
         options.run(options)

@@ -3,17 +3,20 @@
 A `~szfinder.maps.MapStack` enters. Every finder makes of it a `ScoreMap` (`SZFinder.score_map`),
 and of that a catalogue, a `~astropy.table.QTable` whose columns are listed in ``COLUMNS``
 (`SZFinder.detect`); calling the finder does both. `MatchedFilterFinder` scores pixels by the
-signal-to-noise ratio of the multi-frequency matched filter.
+signal-to-noise ratio of the multi-frequency matched filter, `CNNFinder` cutouts by the probability
+that a network gives them.
 """
 
 from szfinder.finders.base import SZFinder
 from szfinder.finders.catalogue import COLUMNS, FLAGS, Column, NoDetectionsWarning
+from szfinder.finders.cnn import CNNFinder
 from szfinder.finders.matched_filter import MatchedFilterFinder
 from szfinder.finders.score_map import ScoreMap
 
 __all__ = [
     "COLUMNS",
     "FLAGS",
+    "CNNFinder",
     "Column",
     "MatchedFilterFinder",
     "NoDetectionsWarning",

@@ -14,7 +14,7 @@ from szfinder.simulation.counts import SourceCounts
 from szfinder.simulation.halos import Halos
 from szfinder.simulation.noise import Noise
 from szfinder.simulation.patch import Patch
-from szfinder.simulation.presets import PRESETS, SkyPreset, default_components
+from szfinder.simulation.presets import PRESETS, SkyPreset, default_components, sky_preset
 from szfinder.simulation.pressure import Arnaud2010, Battaglia2012
 from szfinder.simulation.profile_family import ProfileFamily
 from szfinder.simulation.region import Region
@@ -51,4 +51,5 @@ __all__ = [
     "Sphere",
     "ThermalSZ",
     "default_components",
+    "sky_preset",
 ]

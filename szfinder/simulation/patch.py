@@ -98,7 +98,7 @@ class Patch(Region):
         return fft.irfft2(white * amplitude, s=shape).ravel()
 
     def displaced(self, positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Positions moved by small offsets in arcmin; see `~szfinder.simulation.Region.displaced`."""
+        """Positions moved by arcminutes; see `~szfinder.simulation.Region.displaced`."""
         dy, dx = self.grid.pixel_scale
         return positions + offsets / [[dx], [dy]]
 

@@ -26,7 +26,7 @@ from szfinder.simulation.sz import KineticSZ, ThermalSZ
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
 
-__all__ = ["PRESETS", "SkyPreset", "default_components"]
+__all__ = ["PRESETS", "SkyPreset", "default_components", "sky_preset"]
 
 
 @dataclass(frozen=True)
@@ -162,3 +162,23 @@ PRESETS = {
     "planck-hfi": _planck_hfi,
     "gupta2020": gupta2020,
 }
+
+
+def sky_preset(name: str, **options: float) -> SkyPreset:
+    """A preset by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of ``PRESETS``.
+    **options
+        Of the preset: ``m200c`` in Msun, of the cluster of ``gupta2020``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"unknown sky preset {name!r}; use one of {', '.join(PRESETS)}")
+    return PRESETS[name](**options)

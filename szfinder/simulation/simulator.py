@@ -25,7 +25,7 @@ from szfinder.simulation.halos import Halos
 from szfinder.simulation.healpix_canvas import HealpixCanvas
 from szfinder.simulation.noise import Noise
 from szfinder.simulation.patch import Patch
-from szfinder.simulation.presets import PRESETS, default_components
+from szfinder.simulation.presets import default_components, sky_preset
 from szfinder.simulation.sky import Sky
 from szfinder.simulation.sphere import Sphere
 
@@ -132,9 +132,7 @@ class SkySimulator:
         ValueError
             If there is no such preset.
         """
-        if name not in PRESETS:
-            raise ValueError(f"unknown sky preset {name!r}; use one of {', '.join(PRESETS)}")
-        preset = PRESETS[name](**options)
+        preset = sky_preset(name, **options)
         if size is not None:
             preset = replace(preset, size=u.Quantity(size, u.deg))
         simulator = cls(

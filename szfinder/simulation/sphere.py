@@ -111,7 +111,7 @@ class Sphere(Region):
         return healpy.alm2map(alm, self.cell_nside, lmax=lmax)[self._cells]
 
     def displaced(self, positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Positions moved by small offsets in arcmin; see `~szfinder.simulation.Region.displaced`."""
+        """Positions moved by arcminutes; see `~szfinder.simulation.Region.displaced`."""
         east, north = offsets / 60
         lat = np.clip(positions[1] + north, -90, 90)
         return np.array([(positions[0] + east / np.cos(np.deg2rad(lat))) % 360, lat])

@@ -7,6 +7,8 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from szfinder import Instrument, SkySimulator, read_maps
 from szfinder.cli import main
+from szfinder.cli.simulate import SKIES
+from szfinder.simulation import PRESETS
 
 
 def test_simulated_sky_is_read_back(tmp_path, capsys):
@@ -61,3 +63,12 @@ def test_impossible_size(tmp_path, capsys):
     assert main(["simulate", "--size", "-1", "-o", str(tmp_path / "sky")]) == 1
     assert "size" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_unknown_preset(tmp_path, capsys):
+    assert main(["simulate", "--preset", "spt", "-o", str(tmp_path / "sky")]) == 1
+    assert "use one of deepsz, spt3g" in capsys.readouterr().err
+
+
+def test_presets_of_the_help_are_those_there_are():
+    assert set(SKIES.replace(" or ", ", ").split(", ")) == set(PRESETS)

@@ -1,0 +1,161 @@
+"""CNNFinder: a convolutional network looks at overlapping cutouts."""
+
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from astropy.nddata import NDData
+from astropy.wcs import WCS
+
+from szfinder.finders.base import SZFinder, as_map_stack
+from szfinder.finders.score_map import ScoreMap
+from szfinder.maps import MapError, MapStack
+from szfinder.models import Preset, predict
+
+__all__ = ["CNNFinder"]
+
+#: Cutouts that are looked at in one go: they overlap, and each holds its own copy of the pixels.
+BLOCK = 4096
+#: Part of a cutout that may be bad; its pixels are given the median of the band.
+MAX_BAD = 0.05
+
+
+class CNNFinder(SZFinder):
+    """Finds clusters with a classifier of cutouts (Lin et al. 2021).
+
+    The network gives each cutout the probability that a cluster is in its middle. Cutouts follow
+    one another at a stride that may be smaller than the middle, and the score map has a pixel for
+    each cutout. The network is never run over the whole map at once: zero padding at the border of
+    a cutout is part of what it has learned.
+
+    Parameters
+    ----------
+    preset : str, path-like or `~szfinder.models.Preset`
+        Trained weights: the name of a preset that comes with the package, or a folder.
+    threshold : float, optional
+        Least probability of a detection; by default the one that maximises F1 on the skies the
+        preset was validated on.
+    stride : float, optional
+        Distance of neighbouring cutouts in arcmin. Lin et al. use 6, and propose a quarter of a
+        cutout, 2; below, positions are better and the search takes longer.
+    batch_size : int, optional
+        Cutouts that the network takes at a time.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset, or the stride is not positive.
+
+    References
+    ----------
+    Lin et al. 2021, sections 2.2 and 3.4.2.
+    """
+
+    def __init__(
+        self,
+        preset: str | PathLike | Preset,
+        *,
+        threshold: float | None = None,
+        stride: float = 2.0,
+        batch_size: int = 256,
+    ) -> None:
+        self.preset = preset if isinstance(preset, Preset) else Preset.load(preset)
+        if threshold is None:
+            threshold = self.preset.calibration["thresholds"]["f1"]
+        super().__init__(threshold=threshold)
+        if not 0 < stride < np.inf:
+            raise ValueError(f"stride must be positive, in arcmin; found {stride!r}")
+        self.stride = float(stride)
+        self.batch_size = int(batch_size)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The configuration, as it goes into the meta data of a catalogue."""
+        return {
+            **super().parameters,
+            "preset": self.preset.name,
+            "stride": self.stride,
+            "weights_sha256": self.preset.card.get("sha256"),
+        }
+
+    def score_map(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> ScoreMap:
+        """Calibrated probability that a cluster is in the middle of each cutout.
+
+        Parameters and result as in `SZFinder.score_map`; the pixels are as far apart as the
+        cutouts.
+
+        Raises
+        ------
+        `~szfinder.maps.MapError`
+            If bands, beams or pixels are not those of the preset, or the maps are smaller than a
+            cutout.
+        """
+        maps = as_map_stack(maps)
+        planes = self.preset.check_maps(maps)
+        size = self.preset.preprocessing.image_size
+        step = max(1, int(round(self.stride / np.sqrt(np.prod(maps.pixel_scale)))))
+        if min(maps.shape) < size:
+            raise MapError(
+                "the maps are smaller than a cutout",
+                found=f"{maps.shape[0]} x {maps.shape[1]} pixels",
+                expected=f"{size} or more on a side",
+            )
+        windows, usable = _windows(maps, planes, mask, size, step)
+        score = np.full(usable.shape, np.nan, np.float32)
+        model = self.preset.build_model()
+        for rows in _blocks(usable):
+            images = self.preset.preprocessing.to_images(windows[rows])
+            probability = predict(model, images, batch_size=self.batch_size)[:, 1]
+            score[rows] = self._calibrated(probability)
+        meta = {
+            "finder": type(self).__name__,
+            "instrument": maps.instrument.name,
+            **self.parameters,
+        }
+        wcs = _wcs_of_cutouts(maps.wcs, size, step)
+        return ScoreMap(score, wcs, layers={"probability": score}, meta=meta)
+
+    def _calibrated(self, probability: np.ndarray) -> np.ndarray:
+        """Platt's scaling of the network's answer (Platt 1999; Lin et al. 2021, section 2.2.2)."""
+        platt = self.preset.calibration["platt"]
+        probability = np.clip(probability.astype(float), 1e-7, 1 - 1e-7)
+        logit = np.log(probability / (1 - probability))
+        return 1 / (1 + np.exp(-(platt["slope"] * logit + platt["intercept"])))
+
+
+def _windows(
+    maps: MapStack, planes: tuple[int, ...], mask: np.ndarray | None, size: int, step: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """View of all cutouts, shape (ny, nx, n_band, size, size), and which of them can be used."""
+    data = maps.data[list(planes)].copy()
+    if mask is not None:
+        data[:, np.asarray(mask, bool)] = np.nan
+    bad = ~np.isfinite(data)
+    for plane, holes in zip(data, bad):
+        plane[holes] = np.median(plane[~holes])
+    view = np.lib.stride_tricks.sliding_window_view
+
+    def cutouts(image: np.ndarray) -> np.ndarray:
+        return view(image, (size, size), axis=(-2, -1))[..., ::step, ::step, :, :]
+
+    share = cutouts(bad.any(axis=0).astype(np.float32)).mean(axis=(-2, -1))
+    return np.moveaxis(cutouts(data), 0, 2), share <= MAX_BAD
+
+
+def _blocks(usable: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of the usable cutouts, a block at a time."""
+    y, x = np.nonzero(usable)
+    for start in range(0, y.size, BLOCK):
+        yield y[start : start + BLOCK], x[start : start + BLOCK]
+
+
+def _wcs_of_cutouts(wcs: WCS, size: int, step: int) -> WCS:
+    """WCS whose pixels are the cutouts: the first is at the middle of the first one."""
+    coarse = wcs.deepcopy()
+    coarse.wcs.crpix = (wcs.wcs.crpix - 1 - (size - 1) / 2) / step + 1
+    if wcs.wcs.has_cd():
+        coarse.wcs.cd = wcs.wcs.cd * step
+    else:
+        coarse.wcs.cdelt = wcs.wcs.cdelt * step
+    return coarse

@@ -1,0 +1,178 @@
+"""Preprocessing: the maps a network was trained on, and how they become its input."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from szfinder.maps import Band, Instrument, MapError, MapStack
+
+__all__ = ["Preprocessing"]
+
+#: Relative difference in frequency, beam and pixel size that a network is allowed to meet.
+TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a network expects of its maps.
+
+    Parameters
+    ----------
+    instrument : str
+        Name of the instrument, for information.
+    bands : sequence of str
+        Names of the bands, in the order of the network's input.
+    frequencies : sequence of float
+        Their frequencies in GHz.
+    fwhm : sequence of float
+        FWHM of their beams in arcmin.
+    scale : sequence of float
+        What the maps are divided by, in uK_CMB.
+    pixel_size : float
+        Side of a pixel in arcmin.
+    image_size : int
+        Pixels on a side of the images.
+    unit : str, optional
+        Unit of the maps: uK_CMB, no other.
+
+    Raises
+    ------
+    ValueError
+        If the bands' properties differ in number, or something is not positive.
+    """
+
+    instrument: str
+    bands: Sequence[str]
+    frequencies: Sequence[float]
+    fwhm: Sequence[float]
+    scale: Sequence[float]
+    pixel_size: float
+    image_size: int
+    unit: str = "uK_CMB"
+
+    def __post_init__(self) -> None:
+        if self.unit != "uK_CMB":
+            raise ValueError(f"unit of the maps: found {self.unit!r}, expected 'uK_CMB'")
+        object.__setattr__(self, "bands", tuple(self.bands))
+        for name in ("frequencies", "fwhm", "scale"):
+            values = tuple(float(value) for value in getattr(self, name))
+            if len(values) != len(self.bands) or not all(0 < value < np.inf for value in values):
+                raise ValueError(
+                    f"{name} must be a positive number for each of the bands "
+                    f"{', '.join(self.bands)}; found {list(values)}"
+                )
+            object.__setattr__(self, name, values)
+        for name in ("pixel_size", "image_size"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise ValueError(f"{name} must be positive; found {getattr(self, name)!r}")
+
+    @classmethod
+    def from_instrument(
+        cls,
+        instrument: Instrument,
+        *,
+        scale: Sequence[float],
+        pixel_size: float,
+        image_size: int,
+    ) -> "Preprocessing":
+        """Preprocessing for the bands of an instrument; see `Preprocessing` for the parameters."""
+        return cls(
+            instrument=instrument.name,
+            bands=instrument.names,
+            frequencies=instrument.frequencies,
+            fwhm=[band.beam.fwhm for band in instrument],
+            scale=scale,
+            pixel_size=pixel_size,
+            image_size=image_size,
+        )
+
+    @property
+    def as_dict(self) -> dict:
+        """The values by name, as they go into ``preprocess.json``."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def to_images(self, cutouts: np.ndarray) -> np.ndarray:
+        """Cutouts (n, n_band, ny, nx) in uK_CMB as images (n, ny, nx, n_band) of the network."""
+        return np.moveaxis(cutouts, 1, -1).astype(np.float32) / np.float32(self.scale)
+
+    def match(self, maps: MapStack) -> tuple[int, ...]:
+        """The planes of the maps that the network takes, in its order.
+
+        A band is looked for by its name and, if there is none of that name, by its frequency.
+
+        Parameters
+        ----------
+        maps : `~szfinder.maps.MapStack`
+            The maps.
+
+        Returns
+        -------
+        tuple of int
+            Number of the plane of each band of the network; maps may have more bands than that.
+
+        Raises
+        ------
+        `~szfinder.maps.MapError`
+            If a band is missing, or a frequency, a beam or the pixel size differs by more than 5
+            per cent. The message lists all that differs.
+        """
+        planes: list[int | None] = []
+        for name, frequency in zip(self.bands, self.frequencies):
+            planes.append(self._plane(maps, name, frequency, taken=planes))
+        differences = [
+            *self._pixel_difference(maps),
+            *(
+                difference
+                for i, plane in enumerate(planes)
+                for difference in self._band_differences(i, maps, plane)
+            ),
+        ]
+        if differences:
+            raise MapError(
+                "the maps differ from those the network was trained on: " + "; ".join(differences),
+                hint="bring the maps to its pixels and beams, or train a network for them",
+            )
+        return tuple(planes)
+
+    def _plane(
+        self, maps: MapStack, name: str, frequency: float, taken: Sequence[int | None]
+    ) -> int | None:
+        if name in maps.instrument:
+            return maps.instrument.names.index(name)
+        distances = {
+            plane: abs(band.frequency / frequency - 1)
+            for plane, band in enumerate(maps.bands)
+            if band.name not in self.bands and plane not in taken
+        }
+        nearest = min(distances, key=distances.get, default=None)
+        return nearest if distances.get(nearest, np.inf) <= TOLERANCE else None
+
+    def _band_differences(self, i: int, maps: MapStack, plane: int | None) -> Iterator[str]:
+        name, frequency, fwhm = self.bands[i], self.frequencies[i], self.fwhm[i]
+        if plane is None:
+            yield f"band {name!r} ({frequency:g} GHz) is not among {_listing(maps.bands)}"
+            return
+        band = maps.bands[plane]
+        if _differs(band.frequency, frequency):
+            yield f"band {name!r} is at {band.frequency:g} GHz instead of {frequency:g} GHz"
+        if _differs(band.beam.fwhm, fwhm):
+            yield (
+                f"band {name!r} has a beam of {band.beam.fwhm:.3g} arcmin FWHM instead of "
+                f"{fwhm:.3g} arcmin"
+            )
+
+    def _pixel_difference(self, maps: MapStack) -> Iterator[str]:
+        dy, dx = maps.pixel_scale
+        if _differs(dy, self.pixel_size) or _differs(dx, self.pixel_size):
+            yield (
+                f"the pixels are {dy:.3g} x {dx:.3g} arcmin instead of {self.pixel_size:.3g} arcmin"
+            )
+
+
+def _differs(value: float, expected: float) -> bool:
+    return abs(value / expected - 1) > TOLERANCE
+
+
+def _listing(bands: Sequence[Band]) -> str:
+    return ", ".join(f"{band.name!r} ({band.frequency:g} GHz)" for band in bands)

@@ -1,0 +1,144 @@
+"""Recipes: how a cutout network is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ImbalanceSchedule", "ModernRecipe", "Recipe", "Stage"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training with one balance of the classes.
+
+    Parameters
+    ----------
+    ratio : float
+        Negatives for each positive in a batch.
+    learning_rate : callable
+        Function of the batch's number within the stage, from 0.
+    max_batches : int
+        Where the stage ends at the latest.
+    patience : int, optional
+        The stage ends when the validation loss has not fallen for so many batches.
+    """
+
+    ratio: float
+    learning_rate: Callable[[int], float]
+    max_batches: int
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Stages, and what is the same in all of them.
+
+    Parameters
+    ----------
+    name : str
+        Name of the recipe.
+    stages : sequence of `Stage`
+        In their order.
+    weight_decay : float
+        L2 penalty of the kernels.
+    batch_size : int
+        Cutouts in a batch.
+    validate_every : int
+        Batches from one validation to the next.
+    """
+
+    name: str
+    stages: Sequence[Stage]
+    weight_decay: float
+    batch_size: int = 128
+    validate_every: int = 100
+
+    def optimizer(self) -> Any:
+        """The keras optimizer; its learning rate is set for each batch."""
+        raise NotImplementedError
+
+    def loss(self) -> Any:
+        """The keras loss of the two class probabilities."""
+        raise NotImplementedError
+
+
+class ImbalanceSchedule(Recipe):
+    """The scheme of Lin et al. (2021, section 2.2.2), from balanced samples to unbalanced ones.
+
+    Stochastic gradient descent on cross-entropy, with an L2 penalty of 0.003. In stage r = 1 to 20
+    there are r negatives for each positive. The rate rises from 5/3e-3 to 5e-3 over 500 batches and
+    falls to 5e-4 after 1000; a stage ends when the validation loss has not fallen for 1000 batches,
+    and its best weights start the next one.
+
+    Parameters
+    ----------
+    ratios : sequence of float, optional
+        The stages.
+    max_batches : int, optional
+        Where a stage ends at the latest.
+    """
+
+    def __init__(
+        self, *, ratios: Sequence[float] = tuple(range(1, 21)), max_batches: int = 10_000
+    ) -> None:
+        stages = [Stage(ratio, _warm_up_then_fall, max_batches, patience=1000) for ratio in ratios]
+        super().__init__("imbalance", stages, weight_decay=0.003)
+
+    def optimizer(self):
+        """Stochastic gradient descent; the paper names no momentum."""
+        import keras
+
+        return keras.optimizers.SGD(learning_rate=5e-3)
+
+    def loss(self):
+        """Cross-entropy."""
+        import keras
+
+        return keras.losses.CategoricalCrossentropy()
+
+
+class ModernRecipe(Recipe):
+    """AdamW with a cosine schedule and the focal loss (Lin et al. 2017, arXiv:1708.02002).
+
+    Parameters
+    ----------
+    n_batches : int, optional
+        Length of the training.
+    ratio : float, optional
+        Negatives for each positive.
+    learning_rate : float, optional
+        Its peak, after a tenth of the training.
+    """
+
+    def __init__(
+        self, *, n_batches: int = 8000, ratio: float = 4.0, learning_rate: float = 2e-3
+    ) -> None:
+        def cosine(batch: int) -> float:
+            warm = 0.1 * n_batches
+            if batch < warm:
+                return learning_rate * (batch + 1) / warm
+            return learning_rate * 0.5 * (1 + np.cos(np.pi * (batch - warm) / (n_batches - warm)))
+
+        super().__init__("modern", [Stage(ratio, cosine, n_batches)], weight_decay=0.0)
+
+    def optimizer(self):
+        """AdamW."""
+        import keras
+
+        return keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=1e-3, clipnorm=1.0)
+
+    def loss(self):
+        """Focal cross-entropy with gamma = 2."""
+        import keras
+
+        return keras.losses.CategoricalFocalCrossentropy(gamma=2.0)
+
+
+def _warm_up_then_fall(batch: int) -> float:
+    if batch < 500:
+        return 5e-3 * (1 / 3 + 2 / 3 * batch / 500)
+    return 5e-3 if batch < 1000 else 5e-4
