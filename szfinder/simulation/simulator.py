@@ -18,8 +18,9 @@ import szfinder
 from szfinder.filters.fourier import ARCMIN
 from szfinder.maps import Instrument, MapStack
 from szfinder.physics import cosmology_parameters, sehgal_cosmology
-from szfinder.simulation.canvas import Canvas, FlatCanvas
+from szfinder.simulation.canvas import Canvas
 from szfinder.simulation.component import Component, Scene
+from szfinder.simulation.flat_canvas import FlatCanvas
 from szfinder.simulation.halo_model import halo_model
 from szfinder.simulation.halos import Halos
 from szfinder.simulation.healpix_canvas import HealpixCanvas

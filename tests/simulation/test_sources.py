@@ -10,7 +10,7 @@ from scipy.integrate import quad
 
 from szfinder.physics import sehgal_cosmology
 from szfinder.simulation import DustyGalaxies, Halos, RadioSources, Scene, SkySimulator
-from szfinder.simulation.canvas import FlatCanvas
+from szfinder.simulation.flat_canvas import FlatCanvas
 from szfinder.simulation.halo_model import halo_model
 from szfinder.simulation.patch import Patch
 
