@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, threadpool_limits
 
 __all__ = ["single_blas_thread"]
 
@@ -32,4 +32,13 @@ def single_blas_thread() -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0:
+                _release_control()
                 _limits.restore_original_limits()
+                _release_control()
+
+
+def _release_control() -> None:
+    """Let any thread set the limits: newer versions of threadpoolctl heed only the first that did."""
+    release = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
