@@ -33,6 +33,8 @@ class SZFinder(ABC):
 
     #: Least height of a peak above the pass to a higher one that makes it a detection of its own.
     prominence: float | None = None
+    #: Greatest score there is: the summit between pixels is not taken to be higher.
+    max_score: float = np.inf
 
     def __init__(self, *, threshold: float) -> None:
         if not 0 < threshold < np.inf:
@@ -113,6 +115,7 @@ class SZFinder(ABC):
         if not blended.size:
             self._warn_nothing_found(score)
         y, x, summit = peaks(score, labels)
+        summit = np.minimum(summit, self.max_score)
         y_centroid, x_centroid = centroids(score, labels)
         values = {
             "x_centroid": x_centroid,
@@ -169,3 +172,23 @@ def as_map_stack(maps: MapStack | NDData) -> MapStack:
         expected="MapStack, or NDData with meta['instrument']",
         hint="read the maps with szfinder.maps.read_maps first",
     )
+
+
+def checked_mask(maps: MapStack, mask: np.ndarray | None) -> np.ndarray:
+    """The mask of a search; without one, nothing is masked.
+
+    Raises
+    ------
+    `~szfinder.maps.MapError`
+        If it has not the shape of the maps.
+    """
+    if mask is None:
+        return np.zeros(maps.shape, dtype=bool)
+    mask = np.asarray(mask)
+    if mask.shape != maps.shape:
+        raise MapError(
+            "the mask does not fit the maps",
+            found=f"shape {mask.shape}",
+            expected=f"{maps.shape}, True for pixels that are not to be used",
+        )
+    return mask.astype(bool)

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.wcs import WCS
 
-from szfinder.finders.base import SZFinder, as_map_stack
+from szfinder.finders.base import SZFinder, as_map_stack, checked_mask
 from szfinder.finders.score_map import ScoreMap
 from szfinder.maps import MapError, MapStack
 from szfinder.models import Preset, predict
@@ -17,7 +17,7 @@ __all__ = ["CNNFinder"]
 
 #: Cutouts that are looked at in one go: they overlap, and each holds its own copy of the pixels.
 BLOCK = 4096
-#: Part of a cutout that may be bad; its pixels are given the median of the band.
+#: Part of a cutout that may be bad; its pixels are given the median of the band in the cutout.
 MAX_BAD = 0.05
 
 
@@ -51,6 +51,8 @@ class CNNFinder(SZFinder):
     ----------
     Lin et al. 2021, sections 2.2 and 3.4.2.
     """
+
+    max_score = 1.0
 
     def __init__(
         self,
@@ -102,10 +104,17 @@ class CNNFinder(SZFinder):
                 expected=f"{size} or more on a side",
             )
         windows, usable = _windows(maps, planes, mask, size, step)
+        if not usable.any():
+            raise MapError(
+                "nothing of the maps is left to search",
+                found="no cutout",
+                expected=f"cutouts of {size} x {size} pixels with at most {MAX_BAD:.0%} bad ones",
+                hint="check the mask, and the bad pixels of each band",
+            )
         score = np.full(usable.shape, np.nan, np.float32)
         model = self.preset.build_model()
         for rows in _blocks(usable):
-            images = self.preset.preprocessing.to_images(windows[rows])
+            images = self.preset.preprocessing.to_images(_filled(windows[rows]))
             probability = predict(model, images, batch_size=self.batch_size)[:, 1]
             score[rows] = self._calibrated(probability)
         meta = {
@@ -128,19 +137,25 @@ def _windows(
     maps: MapStack, planes: tuple[int, ...], mask: np.ndarray | None, size: int, step: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """View of all cutouts, shape (ny, nx, n_band, size, size), and which of them can be used."""
-    data = maps.data[list(planes)].copy()
-    if mask is not None:
-        data[:, np.asarray(mask, bool)] = np.nan
-    bad = ~np.isfinite(data)
-    for plane, holes in zip(data, bad):
-        plane[holes] = np.median(plane[~holes])
+    data = maps.data[list(planes)]
+    data[:, checked_mask(maps, mask)] = np.nan
+    bad = ~np.isfinite(data).all(axis=0)
     view = np.lib.stride_tricks.sliding_window_view
 
     def cutouts(image: np.ndarray) -> np.ndarray:
         return view(image, (size, size), axis=(-2, -1))[..., ::step, ::step, :, :]
 
-    share = cutouts(bad.any(axis=0).astype(np.float32)).mean(axis=(-2, -1))
+    share = cutouts(bad.astype(np.float32)).mean(axis=(-2, -1))
     return np.moveaxis(cutouts(data), 0, 2), share <= MAX_BAD
+
+
+def _filled(cutouts: np.ndarray) -> np.ndarray:
+    """Cutouts whose bad pixels have the median of the band in the cutout."""
+    holes = np.isnan(cutouts)
+    spoiled = holes.any(axis=(1, 2, 3))
+    median = np.nanmedian(cutouts[spoiled], axis=(-2, -1), keepdims=True)
+    cutouts[spoiled] = np.where(holes[spoiled], median, cutouts[spoiled])
+    return cutouts
 
 
 def _blocks(usable: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

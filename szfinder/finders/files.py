@@ -58,7 +58,7 @@ def write_regions(clusters: QTable, path: str | os.PathLike) -> None:
     """
     from regions import CircleSkyRegion, Regions
 
-    radius = np.full(len(clusters), LEAST_RADIUS)
+    radius = LEAST_RADIUS * np.ones(len(clusters))
     if "theta_c" in clusters.colnames:
         radius = np.maximum(REGION_RADIUS * clusters["theta_c"], LEAST_RADIUS)
     circles = [

@@ -22,6 +22,7 @@ from szfinder.filters import (
     subtract_plane,
 )
 from szfinder.filters.fourier import ARCMIN
+from szfinder.finders.base import checked_mask
 from szfinder.finders.catalogue import FLAGS
 from szfinder.maps import Band, MapError, MapStack
 
@@ -216,16 +217,7 @@ def _beams(maps: MapStack, grid: FourierGrid) -> np.ndarray:
 
 
 def _good(maps: MapStack, mask: np.ndarray | None) -> np.ndarray:
-    if mask is None:
-        return maps.good
-    mask = np.asarray(mask)
-    if mask.shape != maps.shape:
-        raise MapError(
-            "the mask does not fit the maps",
-            found=f"shape {mask.shape}",
-            expected=f"{maps.shape}, True for pixels that are not to be used",
-        )
-    return maps.good & ~mask.astype(bool)
+    return maps.good & ~checked_mask(maps, mask)
 
 
 def _nulled_spectrum(deproject: str | Sequence[float], bands: Sequence[Band]) -> np.ndarray:

@@ -64,7 +64,7 @@ class Trainer:
         model.compile(optimizer=recipe.optimizer(), loss=recipe.loss(), jit_compile=False)
         model.optimizer.build(model.trainable_variables)
         self.progress = {"stage": 0, "batch": 0, "total": 0, "best_loss": None, "best_batch": 0,
-                         "stages": []}  # fmt: skip
+                         "stages": [], "recipe": recipe.name, "seed": seed}  # fmt: skip
         self._best = self._weights()
         self._restore()
 
@@ -207,6 +207,13 @@ class Trainer:
                 f"expected {len(expected)}, of the shapes of the network {self.model.name!r}; "
                 "choose another folder, or the network it was made with"
             )
+
+        for name in ("recipe", "seed"):
+            if progress[name] != self.progress[name]:
+                raise ValueError(
+                    f"{path} is the state of a training with {name} {progress[name]!r}, not "
+                    f"{self.progress[name]!r}; choose another folder, or the same {name}"
+                )
 
         def part(name: str, n: int) -> list[np.ndarray]:
             return [state[f"{name}_{i}"] for i in range(n)]

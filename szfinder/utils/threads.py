@@ -38,7 +38,7 @@ def single_blas_thread() -> Iterator[None]:
 
 
 def _release_control() -> None:
-    """Let any thread set the limits: newer versions of threadpoolctl heed only the first that did."""
+    """Let any thread set the limits: newer threadpoolctl heeds only the first one that did."""
     release = getattr(OpenBLASController, "clear_controlling_thread", None)
     if release is not None:
         release(force=True)

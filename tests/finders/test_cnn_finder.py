@@ -1,0 +1,258 @@
+"""CNNFinder, with a network whose answer is known, on maps of bumps."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+
+from szfinder.finders import COLUMNS, NoDetectionsWarning, ScoreMap
+from szfinder.finders.cnn import CNNFinder
+from szfinder.maps import Band, Beam, Instrument, MapError, MapStack
+
+PIXEL = 0.25  # arcmin
+SHAPE = (150, 132)
+SIZE = 13
+BLOBS = np.array([[30.3, 28.6], [92.0, 40.4], [60.7, 100.2], [110.5, 118.9]])
+
+
+@pytest.fixture(scope="module")
+def instrument():
+    bands = [Band(name, float(name), Beam.from_fwhm(1.0)) for name in ("95", "150", "220")]
+    return Instrument("camera", bands)
+
+
+@pytest.fixture(scope="module")
+def preset(make_preset, instrument):
+    return make_preset(instrument, pixel_size=PIXEL, bands=[-0.5, -0.5, 0], level=20,
+                       steepness=0.1, scale=[50, 40, 30])
+
+
+def make_wcs(angle=0.0, parity=-1, cd=False):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+    wcs.wcs.crval = 30.0, -50.0
+    wcs.wcs.crpix = 40.0, 90.0
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    if cd:
+        wcs.wcs.cd = turn @ np.diag([parity * PIXEL / 60, PIXEL / 60])
+    else:
+        wcs.wcs.cdelt = parity * PIXEL / 60, PIXEL / 60
+        wcs.wcs.pc = turn
+    return wcs
+
+
+def make_maps(instrument, *, blobs=BLOBS, wcs=None, shape=SHAPE, height=-150.0):
+    """Noise of 5 uK, and Gaussians of 1.5 arcmin FWHM that are negative in two of three bands."""
+    images = 5 * np.random.default_rng(3).standard_normal((3, *shape))
+    y, x = np.indices(shape)
+    sigma = 1.5 / PIXEL / np.sqrt(8 * np.log(2))
+    for x0, y0 in blobs:
+        bump = np.exp(-((x - x0) ** 2 + (y - y0) ** 2) / (2 * sigma**2))
+        images += np.array([height, height, 0])[:, None, None] * bump
+    return MapStack(images, wcs=wcs or make_wcs(), instrument=instrument)
+
+
+@pytest.fixture(scope="module")
+def maps(instrument):
+    return make_maps(instrument)
+
+
+@pytest.fixture(scope="module")
+def score_map(preset, maps):
+    return CNNFinder(preset, stride=1.0).score_map(maps)
+
+
+@pytest.mark.parametrize("stride, step", [(0.25, 1), (0.5, 2), (1.0, 4), (2.0, 8)])
+def test_finds_the_blobs(preset, maps, stride, step):
+    clusters = CNNFinder(preset, stride=stride)(maps)
+    assert len(clusters) == len(BLOBS)
+    truth = SkyCoord(maps.wcs.pixel_to_world(*BLOBS.T))
+    index, distance, _ = truth.match_to_catalog_sky(clusters["sky_centroid"])
+    assert sorted(index) == [0, 1, 2, 3]
+    x, y = maps.wcs.world_to_pixel(clusters["sky_centroid"][index])
+    offset = np.abs([x, y] - BLOBS.T) * PIXEL
+    assert offset.max() < max(stride / 2, PIXEL / 2)
+    np.testing.assert_allclose(clusters["x_centroid"][index] * step + (SIZE - 1) / 2, x, atol=1e-6)
+
+
+@pytest.mark.parametrize("stride, shape", [(6.0, (6, 5)), (2.0, (18, 15)), (1.0, (35, 30))])
+def test_every_cutout_has_a_pixel(preset, maps, stride, shape):
+    """Of 138 and 120 places for the first pixel of a cutout, every 24th, 8th or 4th."""
+    score_map = CNNFinder(preset, stride=stride).score_map(maps)
+    assert score_map.data.shape == shape
+    assert score_map.wcs.pixel_shape in (None, shape[::-1])
+
+
+def test_score_is_the_network_on_each_cutout(preset, maps, score_map):
+    """One by one, without the finder; the calibration leaves the network's answer as it is."""
+    model = preset.build_model()
+    rng = np.random.default_rng(2)
+    for row, column in zip(rng.integers(35, size=12), rng.integers(30, size=12)):
+        y, x = 4 * row, 4 * column
+        image = np.moveaxis(maps.data[:, y : y + SIZE, x : x + SIZE], 0, -1) / [50, 40, 30]
+        expected = model.predict_on_batch(image[None].astype("float32"))[0, 1]
+        assert score_map.data[row, column] == pytest.approx(expected, abs=2e-6)
+    assert 0 <= score_map.data.min() < 0.01 and 0.99 < score_map.data.max() <= 1
+    np.testing.assert_array_equal(score_map.layers["probability"], score_map.data)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.7, np.pi / 2])
+@pytest.mark.parametrize("parity", [-1, 1])
+@pytest.mark.parametrize("cd", [False, True])
+def test_wcs_of_the_score_map(preset, instrument, angle, parity, cd):
+    shape = (40, 50)
+    maps = make_maps(instrument, wcs=make_wcs(angle, parity, cd), shape=shape, blobs=[(20, 20)])
+    score_map = CNNFinder(preset, stride=2.0).score_map(maps)
+    row, column = np.indices(score_map.data.shape)
+    found = score_map.wcs.pixel_to_world(column, row)
+    expected = maps.wcs.pixel_to_world(8 * column + 6, 8 * row + 6)
+    assert found.separation(expected).arcsec.max() < 1e-3
+
+
+def test_platt_scaling(make_preset, instrument, maps, score_map):
+    """probability = 1 / (1 + exp(-(a logit + b)))."""
+    scaled = make_preset(instrument, pixel_size=PIXEL, bands=[-0.5, -0.5, 0], level=20,
+                         steepness=0.1, scale=[50, 40, 30], platt=(0.5, -1.5))
+    found = CNNFinder(scaled, stride=1.0).score_map(maps).data
+    usual = (score_map.data > 1e-3) & (score_map.data < 1 - 1e-3)
+    p = score_map.data[usual].astype(float)
+    np.testing.assert_allclose(found[usual], 1 / (1 + np.exp(1.5) * np.sqrt((1 - p) / p)),
+                               rtol=1e-3)
+    assert usual.sum() > 20
+
+
+def test_threshold_of_the_preset(preset):
+    assert CNNFinder(preset).threshold == 0.5
+    assert CNNFinder(preset, threshold=0.8).threshold == 0.8
+
+
+@pytest.mark.parametrize("stride", [0, -1.0, np.nan, np.inf])
+def test_stride_must_be_positive(preset, stride):
+    with pytest.raises(ValueError, match="stride must be positive"):
+        CNNFinder(preset, stride=stride)
+
+
+def test_parameters_and_preset_from_a_folder(preset, maps, score_map, tmp_path):
+    preset.save(tmp_path / "by-hand")
+    finder = CNNFinder(tmp_path / "by-hand", stride=1.0)
+    assert finder.parameters["preset"] == "by-hand"
+    assert len(finder.parameters["weights_sha256"]) == 64
+    np.testing.assert_allclose(finder.score_map(maps).data, score_map.data, atol=5e-3)  # float16
+    with pytest.raises(ValueError, match="unknown preset 'none'"):
+        CNNFinder("none")
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 5000])
+def test_batch_size_changes_nothing(preset, instrument, batch_size):
+    maps = make_maps(instrument, shape=(40, 40), blobs=[(20, 20)])
+    one, other = (CNNFinder(preset, stride=1.0, batch_size=n).score_map(maps).data
+                  for n in (256, batch_size))
+    np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_blocks_change_nothing(preset, maps, score_map, monkeypatch):
+    monkeypatch.setattr("szfinder.finders.cnn.BLOCK", 100)
+    again = CNNFinder(preset, stride=1.0).score_map(maps)
+    np.testing.assert_allclose(again.data, score_map.data, atol=1e-6)
+
+
+def test_mask(preset, maps, score_map):
+    """A cutout is lost where more than a twentieth of it, here 8 pixels, are bad."""
+    mask = np.zeros(SHAPE, bool)
+    mask[60:90, 20:60] = True
+    given, before = mask.copy(), maps.data.copy()
+    masked = CNNFinder(preset, stride=1.0).score_map(maps, mask=mask)
+    np.testing.assert_array_equal(mask, given)
+    np.testing.assert_array_equal(maps.data, before)
+    n_bad = np.array([[mask[y : y + SIZE, x : x + SIZE].sum() for x in range(0, 120, 4)]
+                      for y in range(0, 138, 4)])
+    np.testing.assert_array_equal(np.isnan(masked.data), n_bad > 8)
+    np.testing.assert_allclose(masked.data[n_bad == 0], score_map.data[n_bad == 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 500.0])
+def test_small_holes(make_preset, instrument, maps, offset):
+    """They look like what is around them, whatever the level of the maps there, as of the CMB."""
+    preset = make_preset(instrument, pixel_size=PIXEL, bands=[-0.5, -0.5, 1], level=20,
+                         steepness=0.1)
+    images = maps.data.copy()
+    images[:, 70:] += offset
+    holes = images.copy()
+    holes[1, 125:127, 20:22] = holes[0, 20, 70] = np.nan
+    plain, filled = (
+        CNNFinder(preset, stride=1.0).score_map(
+            MapStack(data, wcs=maps.wcs, instrument=instrument)) for data in (images, holes)
+    )
+    assert np.isfinite(filled.data).all()
+    np.testing.assert_allclose(filled.data, plain.data, atol=0.02)
+
+
+def test_bad_region_of_one_band(preset, instrument, maps):
+    images = maps.data.copy()
+    images[2, 90:] = np.nan
+    score = CNNFinder(preset, stride=1.0).score_map(
+        MapStack(images, wcs=maps.wcs, instrument=instrument)).data
+    lost = np.isnan(score)
+    assert not lost[:20].any() and lost[21:].all()
+    clusters = CNNFinder(preset, stride=1.0)(MapStack(images, wcs=maps.wcs, instrument=instrument))
+    assert len(clusters) == 2
+
+
+def test_nothing_left(preset, maps):
+    with pytest.raises(MapError, match="nothing of the maps is left to search.*mask"):
+        CNNFinder(preset)(maps, mask=np.ones(SHAPE, bool))
+    with pytest.raises(MapError, match=r"mask does not fit.*\(9, 9\).*\(150, 132\)"):
+        CNNFinder(preset)(maps, mask=np.zeros((9, 9), bool))
+
+
+def test_maps_that_do_not_fit(preset, instrument, maps):
+    with pytest.raises(MapError, match="smaller than a cutout.*12 x 40 pixels.*13"):
+        CNNFinder(preset)(make_maps(instrument, shape=(12, 40), blobs=[]))
+    with pytest.raises(MapError, match="by-hand.*band '220'.*is not among"):
+        CNNFinder(preset)(maps.select(["95", "150"]))
+    wide = make_wcs()
+    wide.wcs.cdelt *= 2
+    with pytest.raises(MapError, match="by-hand.*pixels are 0.5 x 0.5 arcmin instead of 0.25"):
+        CNNFinder(preset)(make_maps(instrument, wcs=wide))
+
+
+def test_bands_in_another_order(preset, instrument, maps, score_map):
+    turned = MapStack(maps.data[::-1], wcs=maps.wcs,
+                      instrument=Instrument("camera", instrument.bands[::-1]))
+    np.testing.assert_array_equal(CNNFinder(preset, stride=1.0).score_map(turned).data,
+                                  score_map.data)
+
+
+def test_nothing_found(preset, instrument):
+    maps = make_maps(instrument, blobs=[])
+    with pytest.warns(NoDetectionsWarning, match="threshold of 0.5; the highest score is"):
+        empty = CNNFinder(preset)(maps)
+    assert len(empty) == 0
+    assert set(empty.colnames) == {"id", "name", "sky_centroid", "x_centroid", "y_centroid",
+                                   "score", "probability", "n_pixels", "flags"}
+    assert empty.colnames == [name for name in COLUMNS if name in empty.colnames]
+
+
+def test_score_is_a_probability(preset):
+    """Between a plateau and a fall, the parabola through three pixels would pass one."""
+    score = np.full((9, 9), 0.01)
+    score[4, 4:6] = 1.0, 0.97
+    score_map = ScoreMap(score, make_wcs(), layers={"probability": score})
+    (cluster,) = CNNFinder(preset).detect(score_map)
+    assert cluster["score"] == 1 and cluster["probability"] == 1
+
+
+def test_threads(preset, maps, score_map):
+    with ThreadPoolExecutor(2) as pool:
+        for again in pool.map(CNNFinder(preset, stride=1.0).score_map, [maps] * 3):
+            np.testing.assert_allclose(again.data, score_map.data, atol=1e-6)
+
+
+def test_finders_need_no_keras():
+    code = ("import sys, szfinder.finders, szfinder.finders.cnn;"
+            "sys.exit(bool({'keras', 'tensorflow'} & set(sys.modules)))")
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,61 @@
+"""Recipes: the numbers of the paper, and the course of the learning rate."""
+
+import numpy as np
+import pytest
+
+from szfinder.training import ImbalanceSchedule, ModernRecipe
+
+
+def test_imbalance_schedule_is_that_of_the_paper():
+    """Lin et al. (2021), section 2.2.2."""
+    recipe = ImbalanceSchedule()
+    assert [stage.ratio for stage in recipe.stages] == list(range(1, 21))
+    assert {stage.patience for stage in recipe.stages} == {1000}
+    assert (recipe.batch_size, recipe.validate_every, recipe.weight_decay) == (128, 100, 0.003)
+    assert all(stage.max_batches > 2400 for stage in recipe.stages)  # what the first one took
+
+
+@pytest.mark.parametrize(
+    "batch, rate",
+    [(0, 5 / 3e3), (250, 10 / 3e3), (500, 5e-3), (999, 5e-3), (1000, 5e-4), (9999, 5e-4)],
+)
+def test_rate_of_the_imbalance_schedule(batch, rate):
+    for stage in ImbalanceSchedule().stages:
+        assert stage.learning_rate(batch) == pytest.approx(rate, rel=1e-12)
+
+
+def test_stages_of_the_imbalance_schedule_can_be_chosen():
+    recipe = ImbalanceSchedule(ratios=(1, 2, 4), max_batches=50)
+    assert [(stage.ratio, stage.max_batches) for stage in recipe.stages] == [
+        (1, 50), (2, 50), (4, 50)]
+
+
+def test_optimizer_and_loss_of_the_imbalance_schedule(keras):
+    recipe = ImbalanceSchedule()
+    optimizer = recipe.optimizer()
+    assert isinstance(optimizer, keras.optimizers.SGD)
+    assert optimizer.momentum == 0 and not optimizer.nesterov
+    truth, answer = np.eye(2, dtype="float32"), np.float32([[0.9, 0.1], [0.6, 0.4]])
+    expected = -(np.log(0.9) + np.log(0.4)) / 2
+    assert float(recipe.loss()(truth, answer)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_rate_of_the_modern_recipe():
+    (stage,) = ModernRecipe(n_batches=1000, ratio=3.0, learning_rate=0.01).stages
+    assert (stage.ratio, stage.max_batches, stage.patience) == (3.0, 1000, None)
+    rates = np.array([stage.learning_rate(batch) for batch in range(1000)])
+    assert 0 < rates[0] <= 0.01 / 100
+    assert (np.diff(rates[:100]) > 0).all() and (np.diff(rates[100:]) < 0).all()
+    assert rates.max() == pytest.approx(0.01)
+    assert rates[550] == pytest.approx(0.005)  # half way down
+    assert 0 < rates[-1] < 1e-5 * rates.max()
+
+
+def test_loss_of_the_modern_recipe(keras):
+    """The easier example counts less: (1 - p)^2 times the cross-entropy (Lin et al. 2017)."""
+    recipe = ModernRecipe()
+    assert isinstance(recipe.optimizer(), keras.optimizers.AdamW)
+    truth = np.float32([[0, 1]])
+    easy, hard = (float(recipe.loss()(truth, np.float32([[1 - p, p]]))) for p in (0.9, 0.3))
+    expected = (0.1**2 * np.log(0.9)) / (0.7**2 * np.log(0.3))
+    assert easy / hard == pytest.approx(expected, rel=1e-4)

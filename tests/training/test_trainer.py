@@ -1,0 +1,213 @@
+"""Trainer: it learns, and where it was stopped does not show."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from szfinder.training import CutoutSet, Recipe, Stage, Trainer
+
+
+class ShortRecipe(Recipe):
+    """Adam on cross-entropy, validated every five batches."""
+
+    def __init__(self, *stages):
+        super().__init__("short", stages, weight_decay=0.0, batch_size=32, validate_every=5)
+
+    def optimizer(self):
+        import keras
+
+        return keras.optimizers.Adam()
+
+    def loss(self):
+        import keras
+
+        return keras.losses.CategoricalCrossentropy()
+
+
+def falling(batch):
+    return 5e-3 / (1 + batch / 50)
+
+
+def spoiling(batch):
+    """A rate that ruins a network after its first validation."""
+    return 5e-3 if batch < 5 else 3.0
+
+
+def zero(batch):
+    return 0.0
+
+
+RECIPE = ShortRecipe(Stage(1, falling, 20), Stage(3, falling, 20))
+
+
+@pytest.fixture
+def make_trainer(make_model, training, validation, tmp_path):
+    def make(folder="run", recipe=RECIPE, model=None, **options):
+        return Trainer(model or make_model(), recipe, training, validation,
+                       folder=tmp_path / folder, **options)
+
+    return make
+
+
+class Stopped(Exception):
+    """The training was stopped."""
+
+
+def stop_after(trainer, n_batches):
+    """Run a training, and stop it before its batch of that number is drawn."""
+    draw = trainer.training.batch
+
+    class Stopping:
+        def batch(self, rng, n, *, ratio):
+            if trainer.progress["total"] == n_batches:
+                raise Stopped
+            return draw(rng, n, ratio=ratio)
+
+    trainer.training = Stopping()
+    with pytest.raises(Stopped):
+        trainer.run()
+
+
+def read_log(trainer):
+    with (trainer.folder / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_same_training(one, other):
+    for first, second in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert read_log(one) == read_log(other)
+    assert one.progress["stages"] == other.progress["stages"]
+
+
+def test_learns_what_is_plain_to_see(make_trainer):
+    trainer = make_trainer(recipe=ShortRecipe(Stage(1, falling, 100), Stage(4, falling, 150)))
+    book = trainer.run()
+    assert book.auc > 0.95
+    losses = [float(row["validation_loss"]) for row in read_log(trainer)]
+    assert min(losses) < 0.5 * np.log(2)
+
+
+@pytest.mark.parametrize("n_batches", [3, 20, 33])
+def test_stopped_and_resumed(make_trainer, n_batches):
+    whole = make_trainer("whole")
+    book = whole.run()
+    stop_after(make_trainer("parts"), n_batches)
+    resumed = make_trainer("parts")
+    assert resumed.progress["total"] == n_batches - n_batches % 5
+    again = resumed.run()
+    assert_same_training(whole, resumed)
+    np.testing.assert_array_equal(again.scores, book.scores)
+
+
+def test_resumed_where_patience_had_ended_a_stage(make_trainer):
+    recipe = ShortRecipe(Stage(1, zero, 40, patience=5), Stage(2, falling, 10))
+    whole = make_trainer("whole", recipe)
+    whole.run()
+    n_batches = max(int(row["batch"]) for row in read_log(whole) if row["stage"] == "0")
+    assert n_batches < 40
+
+    stopped = make_trainer("parts", recipe)
+
+    def stop(stage):
+        raise Stopped
+
+    stopped._end_of_stage = stop
+    with pytest.raises(Stopped):
+        stopped.run()
+    resumed = make_trainer("parts", recipe)
+    assert resumed.progress["total"] == n_batches
+    resumed.run()
+    assert_same_training(whole, resumed)
+
+
+def test_finished_training_is_not_trained_again(make_trainer):
+    first = make_trainer()
+    book = first.run()
+    second = make_trainer()
+    stop_or_go = second.run()
+    assert second.progress["total"] == 40
+    np.testing.assert_array_equal(stop_or_go.scores, book.scores)
+
+
+def test_seed(make_trainer):
+    one, same, other = make_trainer("one"), make_trainer("same"), make_trainer("other", seed=1)
+    scores = [trainer.run().scores for trainer in (one, same, other)]
+    assert_same_training(one, same)
+    assert not np.array_equal(scores[0], scores[2])
+
+
+def test_patience_ends_a_stage(make_trainer):
+    # weights that hardly move: what changes is the batch normalisation, which converges
+    recipe = ShortRecipe(Stage(1, zero, 500, patience=10), Stage(2, zero, 5))
+    trainer = make_trainer(recipe=recipe)
+    trainer.run()
+    losses = [float(row["validation_loss"]) for row in read_log(trainer) if row["stage"] == "0"]
+    assert len(losses) < 100
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 3  # ten batches are two validations
+    for i in range(2, len(losses) - 1):
+        assert min(losses[: i - 1]) > min(losses[i - 1 : i + 1])
+
+
+def test_stage_starts_with_the_best_weights(make_trainer):
+    recipe = ShortRecipe(Stage(1, falling, 5), Stage(1, spoiling, 15), Stage(1, zero, 5))
+    trainer = make_trainer(recipe=recipe)
+    trainer.run()
+    losses = [float(row["validation_loss"]) for row in read_log(trainer)]
+    assert min(losses[1:4]) == losses[1]
+    assert losses[3] > 1.5 * losses[1]
+    assert losses[4] < 1.2 * losses[1]
+
+
+def test_best_stage_is_used_at_the_end(make_trainer, validation):
+    recipe = ShortRecipe(Stage(1, falling, 40), Stage(1, lambda batch: 3.0, 5))
+    trainer = make_trainer(recipe=recipe)
+    book = trainer.run()
+    f1 = [stage["f1"] for stage in trainer.progress["stages"]]
+    assert f1[0] > f1[1]
+    assert book.f1.max() == f1[0]
+    assert book.labels.sum() == validation.on_grid()[1].sum()
+    np.testing.assert_array_equal(trainer.score().scores, book.scores)
+
+
+def test_log(make_trainer):
+    trainer = make_trainer(recipe=ShortRecipe(Stage(1, falling, 10), Stage(3, falling, 7)))
+    trainer.run()
+    rows = read_log(trainer)
+    assert [(row["stage"], row["ratio"], row["batch"]) for row in rows] == [
+        ("0", "1", "5"), ("0", "1", "10"), ("1", "3", "5"), ("1", "3", "7")]
+    np.testing.assert_allclose([float(row["learning_rate"]) for row in rows],
+                               [5e-3 / (1 + batch / 50) for batch in (4, 9, 4, 6)])
+    assert all(float(row["loss"]) > 0 and float(row["validation_loss"]) > 0 for row in rows)
+
+
+def test_validation_loss_has_the_ratio_of_the_stage(make_trainer, make_model, validation):
+    """By over-sampling the cutouts in so many copies that the classes are as r to 1."""
+    trainer = make_trainer()
+    images, labels = validation.on_grid()
+    probability = make_model().predict_on_batch(images)
+    entropy = -np.log(probability[np.arange(labels.size), labels])
+    for ratio in (1, 5):
+        expected = (entropy[labels == 1].mean() + ratio * entropy[labels == 0].mean()) / (1 + ratio)
+        assert trainer._validation_loss(*trainer._watched(ratio)) == pytest.approx(expected, 1e-4)
+
+
+def test_state_of_another_network(make_trainer, make_model):
+    make_trainer(recipe=ShortRecipe(Stage(1, falling, 5))).run()
+    with pytest.raises(ValueError, match="state.npz is the state of another network.*shallow"):
+        make_trainer(model=make_model(width=3))
+
+
+def test_state_of_another_seed(make_trainer):
+    make_trainer(recipe=ShortRecipe(Stage(1, falling, 5)), seed=1).run()
+    with pytest.raises(ValueError, match="a training with seed 1, not 2"):
+        make_trainer(recipe=ShortRecipe(Stage(1, falling, 5)), seed=2)
+
+
+def test_validation_without_clusters(make_model, training, blobs, tmp_path):
+    nothing = CutoutSet([blobs(1, n_blobs=0)], training.scale)
+    trainer = Trainer(make_model(), RECIPE, training, nothing, folder=tmp_path)
+    with pytest.raises(ValueError, match="cutouts with a cluster.*found 0 and 210"):
+        trainer.run()
