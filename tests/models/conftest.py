@@ -11,7 +11,11 @@ from szfinder.maps import Band, Beam, Instrument, MapStack, wcs_for_patch
 from szfinder.models import Preprocessing, Preset, build_resnet
 
 SMALL = {"input_shape": [16, 16, 2], "width": 4, "blocks": [1, 2], "dense": 8}
-CALIBRATION = {"platt": {"slope": 1.1, "intercept": -0.2}, "thresholds": {"f1": 0.5}, "score_quantiles": [0.1, 0.9]}
+CALIBRATION = {
+    "platt": {"slope": 1.1, "intercept": -0.2},
+    "thresholds": {"f1": 0.5},
+    "score_quantiles": [0.1, 0.9],
+}
 CARD = {"command": "train", "seed": 3, "data": {}, "date": "2026-01-01", "scores": {"f1": 0.6}}
 
 
