@@ -41,6 +41,8 @@ def add_sky_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the sky, write it, and say what is in it."""
+    if options.nside is not None and options.size is not None:
+        raise ValueError("--size is the side of a patch; leave it out with --nside")
     sky = make_sky(options, nside=options.nside)
     sky.write(options.output, overwrite=options.overwrite)
     print(f"wrote maps, instrument and {len(sky.truth)} halos to {options.output}")

@@ -128,6 +128,7 @@ def ceilings(
     truth: Table,
     *,
     floor: u.Quantity = 5e13 * u.Msun,
+    mass: str = "mvir",
     grid: CutoutGrid | None = None,
     rng: int | np.random.Generator | None = None,
     **limits: Any,
@@ -136,12 +137,22 @@ def ceilings(
 
     Parameters
     ----------
-    truth, floor, grid, rng, **limits
+    truth, floor, mass, grid, rng, **limits
         As for these two.
+
+    Returns
+    -------
+    list of `ScoreBook`
+
+    Raises
+    ------
+    ValueError
+        If a cluster lies below the floor.
     """
-    books = [amplitude_ceiling(truth, floor=floor, grid=grid, **limits)]
-    if _is_enough(_halos(truth, floor, "mvir", limits)[1]):
-        books.append(learned_ceiling(truth, floor=floor, grid=grid, rng=rng, **limits))
+    limits |= {"floor": floor, "mass": mass, "grid": grid}
+    books = [amplitude_ceiling(truth, **limits)]
+    if _is_enough(books[0].labels):
+        books.append(learned_ceiling(truth, rng=rng, **limits))
     return books
 
 

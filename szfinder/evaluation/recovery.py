@@ -38,6 +38,7 @@ def ideal_snr(
     covariance: BandCovariance | Callable[[np.ndarray], np.ndarray],
     *,
     pixel_size: u.Quantity | None = None,
+    mass_bias: float = 0.0,
 ) -> np.ndarray:
     """Signal-to-noise ratio that the optimal filter with true profile and covariance would have.
 
@@ -55,6 +56,9 @@ def ideal_snr(
     pixel_size : `~astropy.units.Quantity`, optional
         Side of the pixels, which an instrument with pixel window averages over; multipoles that
         they cannot hold are left out. A plain number is in arcmin.
+    mass_bias : float, optional
+        b of the pressure model: the gas of a halo has the size that goes with (1 - b) M500. Skies
+        of `szfinder.simulation` have 0.2 unless they were made with another.
 
     Returns
     -------
@@ -68,6 +72,7 @@ def ideal_snr(
         fit the bands.
     """
     theta500, y_c = column_of(truth, "theta500", u.arcmin), column_of(truth, "y_c")
+    theta500 = np.cbrt(1 - mass_bias) * theta500
     if not theta500.size:
         return np.zeros(0)
     from scipy.interpolate import make_interp_spline

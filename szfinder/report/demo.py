@@ -1,6 +1,7 @@
 """The report of a finder on a simulated sky."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ SHOWN = ("name", "score", "theta_c", "y_c", "flags")
 PACKAGES = ("szfinder", "numpy", "scipy", "astropy", "photutils", "healpy", "colossus")
 
 
-def score_table(sky: Sky, clusters: QTable) -> Table:
+def score_table(sky: Sky, clusters: QTable, *, thresholds: Sequence[float] = THRESHOLDS) -> Table:
     """Purity and completeness of a catalogue at several thresholds, the map's border left out.
 
     Parameters
@@ -54,6 +55,8 @@ def score_table(sky: Sky, clusters: QTable) -> Table:
         A sky on a patch.
     clusters : `~astropy.table.QTable`
         The catalogue of its maps.
+    thresholds : sequence of float, optional
+        Least scores; the default is for signal-to-noise ratios.
 
     Returns
     -------
@@ -63,15 +66,15 @@ def score_table(sky: Sky, clusters: QTable) -> Table:
     truth, clusters = _inner(sky, sky.truth), _inner(sky, clusters)
     match = match_detections(clusters, truth)
     mass = truth["m500c"].to_value(u.Msun)
-    real = is_real(clusters, truth)
+    real = _is_real(clusters, truth)
     rows = []
-    for threshold in THRESHOLDS:
+    for threshold in thresholds:
         kept = clusters["score"] >= threshold
         found = match.found & np.isin(match.detection, np.flatnonzero(kept))
         rows.append([threshold, kept.sum(), _mean(real[kept])])
         rows[-1] += [_mean(found[mass > least]) for least in MASSES]
-    names = ["S/N", "detections", "purity"]
-    return Table(rows=rows, names=names + [f"complete > {m:.0e} Msun" for m in MASSES])
+    names = ["score", "detections", "purity"]
+    return Table(rows=rows, names=names + [f"complete, M500c > {m:.0e}" for m in MASSES])
 
 
 def _inner(sky: Sky, table: QTable) -> QTable:
@@ -82,14 +85,20 @@ def _mean(values: np.ndarray) -> float:
     return values.mean() if values.size else np.nan
 
 
-def is_real(clusters: QTable, truth: QTable) -> np.ndarray:
+def _is_real(clusters: QTable, truth: QTable) -> np.ndarray:
     """Which detections are at a halo of 5e13 Msun (M500c) or more."""
-    heavy = truth[truth["m500c"].to_value(u.Msun) > REAL_MASS]
+    heavy = truth[truth["m500c"].to_value(u.Msun) >= REAL_MASS]
     return match_detections(clusters, heavy, mass="m500c").halo >= 0
 
 
 def write_report(
-    path: str | Path, sky: Sky, score_map: ScoreMap, clusters: QTable, *, seed: int | None = None
+    path: str | Path,
+    sky: Sky,
+    score_map: ScoreMap,
+    clusters: QTable,
+    *,
+    thresholds: Sequence[float] = THRESHOLDS,
+    seed: int | None = None,
 ) -> None:
     """Write a page that shows what a finder found in a simulated sky.
 
@@ -103,6 +112,8 @@ def write_report(
         Score map of its maps.
     clusters : `~astropy.table.QTable`
         Catalogue of the score map.
+    thresholds : sequence of float, optional
+        Least scores of the table; the default is for signal-to-noise ratios.
     seed : int, optional
         Seed of the sky.
     """
@@ -111,14 +122,14 @@ def write_report(
         f"{len(clusters)} detections of {score_map.meta['finder']} in {sky.maps!r}. "
         f"The sky holds {len(sky.truth)} halos and was made with seed {seed}."
     )
-    _add_scores(page, sky, clusters)
+    _add_scores(page, sky, clusters, thresholds)
     page.heading("Where they are")
     page.figure(
         _map_figure(sky, score_map, clusters),
         "Score map with the detections (circles) and the halos above 3e14 Msun (crosses).",
     )
     inner = _inner(sky, clusters)
-    false = inner[~is_real(inner, sky.truth)]
+    false = inner[~_is_real(inner, sky.truth)]
     _add_detections(page, sky, score_map, "strongest", clusters[:N_SHOWN])
     _add_detections(page, sky, score_map, "false", false[:N_SHOWN])
     page.heading("Made with")
@@ -126,17 +137,17 @@ def write_report(
     page.write(path)
 
 
-def _add_scores(page: Page, sky: Sky, clusters: QTable) -> None:
+def _add_scores(page: Page, sky: Sky, clusters: QTable, thresholds: Sequence[float]) -> None:
     page.heading("Purity and completeness")
     page.paragraph(
-        f"A detection is real if a halo with M500c above {REAL_MASS:.0e} Msun is within 1 arcmin. "
-        f"The outer {BORDER:g} arcmin of the map are left out."
+        f"A detection is real if a halo with M500c of {REAL_MASS:.0e} Msun or more is within "
+        f"1 arcmin. The outer {BORDER:g} arcmin of the map are left out."
     )
-    table = score_table(sky, clusters)
+    table = score_table(sky, clusters, thresholds=thresholds)
     page.table(table, formats={name: ".3f" for name in table.colnames[2:]})
     page.paragraph(_ceiling_text(sky, clusters))
     page.figure(
-        _completeness_figure(clusters, sky.truth),
+        _completeness_figure(_inner(sky, clusters), _inner(sky, sky.truth)),
         "Completeness of all detections against mass, with the number of halos behind.",
     )
 
@@ -161,9 +172,10 @@ def _ceiling_text(sky: Sky, clusters: QTable) -> str:
     if not book.n_clusters:
         return "No cutout of this sky holds a cluster above 2e14 Msun (Mvir) and redshift 0.25."
     text = (
-        "As a classifier of 8 arcmin cutouts that hold a cluster with Mvir above 2e14 Msun beyond "
-        f"redshift 0.25 (Lin et al. 2021), F1 reaches {book.f1.max():.2f} at its best threshold, "
-        f"S/N {book.best_threshold:.1f}. With every true signal and size known, it would reach "
+        "As a classifier of all cutouts of 8 arcmin, those being positive that hold a cluster with "
+        "Mvir above 2e14 Msun beyond redshift 0.25 (Lin et al. 2021), F1 reaches "
+        f"{book.f1.max():.2f} at its best threshold, a score of {book.best_threshold:.3g}. With "
+        "every true signal and size known, it would reach "
     )
     reached = (
         f"{best.f1.max():.2f} ({best.name})" for best in ceilings(sky.truth, grid=grid, rng=0)

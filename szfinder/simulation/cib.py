@@ -44,6 +44,9 @@ class ClusteredCIB(GaussianComponent):
             raise ValueError(f"amplitude of the CIB is {amplitude!r} uK^2; it must be 0 or more")
         self.d_3000 = float(amplitude)
 
+    def __repr__(self) -> str:
+        return f"ClusteredCIB(amplitude={self.d_3000:g})"
+
     def amplitude(self, ell, instrument) -> np.ndarray:
         """See `GaussianComponent.amplitude`."""
         response = np.array([self.response(band) for band in instrument])

@@ -82,9 +82,15 @@ class Component(ABC):
         -------
         `~numpy.ndarray`
             C_ell in uK_CMB^2 sr without beams, shape (n_ell, n_band, n_band).
+
+        Raises
+        ------
+        NotImplementedError
+            If the component does not say.
         """
-        amplitude = self.amplitude(np.asarray(ell, dtype=float), instrument)
-        return np.einsum("ifl,jfl->lij", amplitude, amplitude)
+        raise NotImplementedError(
+            f"the component {self.name!r} does not say what power it has; define its power()"
+        )
 
     def remaining(self, *, max_flux: float, max_mass: float) -> Component:
         """What is left of the component's power when bright objects have been taken off.
@@ -117,3 +123,8 @@ class GaussianComponent(Component):
     def paint(self, canvas, scene, rng) -> None:
         """Draw the fields; see `Component.paint`."""
         canvas.add_gaussian(rng, lambda ell: self.amplitude(ell, canvas.instrument))
+
+    def power(self, ell, instrument, model) -> np.ndarray:
+        """See `Component.power`."""
+        amplitude = self.amplitude(np.asarray(ell, dtype=float), instrument)
+        return np.einsum("ifl,jfl->lij", amplitude, amplitude)

@@ -44,6 +44,9 @@ class GalacticDust(Component):
         self.d_500 = float(amplitude)
         self.filaments = filaments
 
+    def __repr__(self) -> str:
+        return f"GalacticDust(amplitude={self.d_500:g}, filaments={self.filaments})"
+
     def spectrum(self, ell: np.ndarray) -> np.ndarray:
         """C_ell at 150 GHz in uK_CMB^2 sr."""
         d_ell = self.d_500 * (np.maximum(ell, 1) / PIVOT) ** SLOPE

@@ -20,7 +20,7 @@ __all__ = ["halo_power"]
 
 MASSES = 1e13, 1e16
 REDSHIFTS = 0.005, 3.0
-N_MASS, N_REDSHIFT, N_ELL = 81, 61, 80
+N_MASS, N_REDSHIFT, N_ELL = 81, 61, 160
 
 
 def halo_power(
@@ -59,4 +59,5 @@ def halo_power(
     profile = found.family.transform(nodes[:, None], found.size, found.shape)
     integrand = (strength * profile**2).reshape(N_ELL, N_REDSHIFT, N_MASS)
     power = np.trapezoid(np.trapezoid(integrand, log_m, axis=-1), log_z, axis=-1)
-    return np.exp(np.interp(np.log(np.maximum(ell, 1)), np.log(nodes), np.log(power)))
+    flat = np.interp(np.log(np.maximum(ell, 1)), np.log(nodes), power * nodes**2)
+    return flat / np.maximum(ell, 1) ** 2

@@ -47,8 +47,6 @@ class SkyPreset:
         The halos.
     centre : tuple of float
         Right ascension and declination of the centre of a patch, in degrees.
-    nside : int, optional
-        Of HEALPix maps.
     """
 
     instrument: Instrument
@@ -58,7 +56,6 @@ class SkyPreset:
     size: u.Quantity
     halos: Halos
     centre: tuple[float, float] = (30.0, -50.0)
-    nside: int | None = None
 
     def grid(self) -> tuple:
         """WCS and shape of a patch."""
@@ -116,7 +113,6 @@ def _planck_hfi() -> SkyPreset:
         pixel=1.7177 * u.arcmin,
         size=14.6 * u.deg,
         halos=Halos(min_mass=1e14),
-        nside=2048,
     )
 
 
@@ -177,8 +173,14 @@ def sky_preset(name: str, **options: float) -> SkyPreset:
     Raises
     ------
     ValueError
-        If there is no such preset.
+        If there is no such preset, or it has no such option.
     """
     if name not in PRESETS:
         raise ValueError(f"unknown sky preset {name!r}; use one of {', '.join(PRESETS)}")
+    known = {"m200c"} if name == "gupta2020" else set()
+    if not set(options) <= known:
+        raise ValueError(
+            f"sky preset {name!r} has no option {', '.join(set(options) - known)}; it has "
+            f"{', '.join(known) or 'none'}"
+        )
     return PRESETS[name](**options)

@@ -26,7 +26,7 @@ __all__ = ["Arnaud2010", "Battaglia2012", "ClusterSignals"]
 #: at redshift 0.
 EDGE_ARNAUD, EDGE_BATTAGLIA = 5.0, 8.0
 #: Nodes of the outer slope beta of Battaglia et al. (2012).
-SLOPES = np.linspace(3.8, 9.5, 7)
+SLOPES = np.linspace(3.5, 10.7, 9)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class ClusterSignals:
     centre : `~numpy.ndarray`
         Central value: Compton y, or optical depth.
     y500 : `~numpy.ndarray`, optional
-        Compton y in the sphere of R500 in arcmin^2.
+        Compton y in the sphere of R500 in arcmin^2; with a mass bias b, of the R500 of
+        (1 - b) M500.
     """
 
     family: ProfileFamily

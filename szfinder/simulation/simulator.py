@@ -97,9 +97,12 @@ class SkySimulator:
         self.halos = halos or Halos()
         self.cosmology = cosmology or sehgal_cosmology()
         cosmology_parameters(self.cosmology)
-        names = [component.name for component in self.components]
+        names = [component.name for component in self.components] + ["halos"]
         if len(set(names)) < len(names):
-            raise ValueError(f"two components have the same name: {', '.join(names)}")
+            raise ValueError(
+                "two components have the same name, or one is called halos: "
+                + ", ".join(names[:-1])
+            )
         if high_pass is not None and not 0 < high_pass < np.inf:
             raise ValueError(f"high_pass is {high_pass!r}; it must be a multipole above 0")
         self.high_pass = high_pass
@@ -131,7 +134,7 @@ class SkySimulator:
         Raises
         ------
         ValueError
-            If there is no such preset.
+            If there is no such preset, or it has no such option.
         """
         preset = sky_preset(name, **options)
         if size is not None:
@@ -301,6 +304,7 @@ class SkySimulator:
             instrument=self.instrument.name,
             components=", ".join(map(repr, self.components)),
             halos=repr(self.halos),
+            high_pass=self.high_pass,
             entropy=entropy,
             szfinder_version=szfinder.__version__,
             **cosmology_parameters(self.cosmology),

@@ -31,7 +31,8 @@ class Sky:
     truth : `~astropy.table.QTable`
         The halos in the maps, the most massive first: ``id``, ``sky_centroid``, ``redshift``,
         ``mvir``, ``m200c``, ``m500c``, ``rvir``, ``r500c``, ``theta500``, ``velocity``; ``y500``
-        and ``y_c`` if there is a thermal SZ effect; ``x_centroid`` and ``y_centroid`` on a patch.
+        and ``y_c`` if there is a thermal SZ effect (with a mass bias b, ``y500`` is in the sphere
+        that goes with (1 - b) M500); ``x_centroid`` and ``y_centroid`` on a patch.
         Its meta data say how the sky was made.
     instrument : `~szfinder.maps.Instrument`
         The bands.

@@ -166,7 +166,8 @@ class RadioSources(PointSources):
         Sources brighter than this at 150 GHz, in mJy, are left out, as if they had been found and
         taken off.
     cluster_excess : float, optional
-        Mean number of further sources in a halo with M500c = 1e14 Msun, in proportion to its mass.
+        Mean number of further sources above the floor in a halo with M500c = 1e14 Msun, in
+        proportion to its mass; `power` does not know them.
 
     Raises
     ------

@@ -30,7 +30,7 @@ __all__ = ["KineticSZ", "ThermalSZ"]
 #: Where the gas ends, in core radii: 4 R200.
 EDGE_GAS = 4.0 / DENSITY_CORE
 #: Nodes of alpha, the sharpness of the turn of the gas density, and its outer slope at 2e14 Msun.
-SHARPNESS = np.linspace(0.75, 1.25, 4)
+SHARPNESS = np.linspace(0.7, 1.4, 5)
 OUTER_SLOPE = 3.9
 
 

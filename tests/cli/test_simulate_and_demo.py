@@ -72,3 +72,8 @@ def test_unknown_preset(tmp_path, capsys):
 
 def test_presets_of_the_help_are_those_there_are():
     assert set(SKIES.replace(" or ", ", ").split(", ")) == set(PRESETS)
+
+
+def test_a_sphere_has_no_size(tmp_path, capsys):
+    assert main(["simulate", "--nside", "64", "--size", "2", "-o", str(tmp_path / "sky")]) == 1
+    assert "--size is the side of a patch" in capsys.readouterr().err

@@ -94,3 +94,6 @@ def test_both_ceilings_where_there_is_enough_to_learn_from(make_truth):
     np.testing.assert_array_equal(learned.scores, learned_ceiling(truth, rng=1).scores)
     (alone,) = ceilings(truth, min_mass=1e16 * u.Msun)
     assert alone.name == "amplitude ceiling"
+    truth["m200c"] = 2 * truth["mvir"]
+    heavy = ceilings(truth, mass="m200c", floor=1e14 * u.Msun, min_mass=4e14 * u.Msun, rng=1)
+    np.testing.assert_array_equal(heavy[0].labels, amplitude.labels)

@@ -3,6 +3,7 @@
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from scipy.integrate import quad
 
@@ -14,8 +15,9 @@ from szfinder.filters import (
     gnfw_templates,
     model_covariance,
 )
-from szfinder.maps import Band, Beam, Instrument
+from szfinder.maps import Band, Beam, Instrument, wcs_for_patch
 from szfinder.physics import ARNAUD2010, gnfw_pressure, project
+from szfinder.simulation import Halos, SkySimulator, ThermalSZ
 
 ARCMIN = np.pi / 10800
 SIZES = np.array([0.6, 1.3, 4.0, 11.0])
@@ -143,3 +145,22 @@ def test_residuals_of_a_catalogue_without_amplitudes(table_of):
     table = residuals(detections, truth, match_detections(detections, truth))
     assert "snr" not in table.colnames and "y_c_ratio" not in table.colnames
     assert len(residuals(detections[:0], truth, match_detections(detections[:0], truth))) == 0
+
+
+def test_simulated_cluster_in_white_noise():
+    """The ratio of a painted cluster to the noise, summed over its pixels."""
+    center = SkyCoord(30, -50, unit="deg")
+    catalogue = QTable({"sky_centroid": center.reshape(1), "redshift": [0.5],
+                        "m500c": [4e14] * u.Msun})
+    instrument = Instrument("one", [Band("150", 150.0, Beam.from_fwhm(1.4), noise=10.0)])
+    simulator = SkySimulator(instrument, [ThermalSZ(scatter=0)], halos=Halos(catalogue=catalogue),
+                             rng=1)
+    sky = simulator.patch(*wcs_for_patch(center, 1.5 * u.deg, 0.5 * u.arcmin))
+    expected = np.sqrt(np.sum((sky.maps.data[0] / (10.0 / 0.5)) ** 2))
+    white = np.deg2rad(10 / 60) ** 2
+
+    def covariance(ell):
+        return np.full((len(ell), 1, 1), white)
+
+    ideal = ideal_snr(sky.truth, instrument, covariance, mass_bias=0.2)
+    assert ideal[0] == pytest.approx(expected, rel=0.01)

@@ -13,6 +13,7 @@ from szfinder.simulation import (
     CMB,
     Arnaud2010,
     ClusteredCIB,
+    Component,
     DustyGalaxies,
     GalacticDust,
     Halos,
@@ -121,7 +122,7 @@ def test_unknown_presets():
 
 
 def test_two_components_of_one_name(lab):
-    with pytest.raises(ValueError, match="two components have the same name: cmb, cmb"):
+    with pytest.raises(ValueError, match="two components have the same name.*: cmb, cmb"):
         SkySimulator(lab.instrument(), [CMB(), CMB()])
 
 
@@ -208,3 +209,26 @@ def test_pixels_too_coarse_for_a_beam(lab):
     instrument = lab.instrument(150.0, fwhm=1.0)
     with pytest.warns(AstropyUserWarning, match="wider than half the beam of band 150"):
         SkySimulator(instrument, [], rng=1).patch(*lab.grid(0.5, 0.8))
+
+
+def test_component_without_power(lab):
+    class Speck(Component):
+        name = "speck"
+
+        def paint(self, canvas, scene, rng):
+            canvas.add_points(np.zeros((2, 1)), np.ones((1, 1)))
+
+    with pytest.raises(NotImplementedError, match="'speck' does not say what power"):
+        SkySimulator(lab.instrument(), [Speck()]).covariance(np.array([1000.0]))
+
+
+def test_component_called_halos(lab):
+    component = CMB()
+    component.name = "halos"
+    with pytest.raises(ValueError, match="one is called halos"):
+        SkySimulator(lab.instrument(), [component])
+
+
+def test_option_of_another_preset():
+    with pytest.raises(ValueError, match="'spt3g' has no option m200c"):
+        SkySimulator.from_preset("spt3g", m200c=3e14)
