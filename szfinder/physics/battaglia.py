@@ -19,14 +19,14 @@ import numpy as np
 from astropy import constants
 from numpy.typing import ArrayLike
 
+from .clusters import r200
 from .cosmology import cosmology_parameters, default_cosmology
 
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
 
 __all__ = ["battaglia2012_compton_scale", "battaglia2012_parameters", "battaglia2012_pressure",
-           "battaglia2016_density", "battaglia2016_depth_scale", "battaglia2016_parameters",
-           "r200"]
+           "battaglia2016_density", "battaglia2016_depth_scale", "battaglia2016_parameters"]
 
 # Value at 1e14 Msun and z = 0, slope in mass, slope in 1 + z. Table 1 of 2012, AGN feedback,
 # Delta = 200, and table 2 of 2016, AGN feedback.
@@ -95,26 +95,12 @@ def battaglia2016_density(x: ArrayLike, alpha: float, beta: float) -> np.ndarray
     return x**-0.2 * (1 + x**alpha) ** (-(beta - 0.2) / alpha)
 
 
-def r200(m200c: ArrayLike, redshift: ArrayLike, *, cosmology: FLRW | None = None) -> np.ndarray:
-    """Radius in Mpc (proper) within which the mean density is 200 times critical.
-
-    Parameters
-    ----------
-    m200c, redshift : array_like
-        M200c in Msun and redshift.
-    cosmology : astropy.cosmology.FLRW, optional
-        Flat with H0 = 70 and Om0 = 0.3 by default.
-    """
-    density = _critical_density(redshift, cosmology).to_value("Msun / Mpc3")
-    return np.cbrt(3 * np.asarray(m200c, dtype=float) / (4 * np.pi * 200 * density))
-
-
 def battaglia2012_compton_scale(m200c: ArrayLike, redshift: ArrayLike, *,
                                 cosmology: FLRW | None = None) -> np.ndarray:
     """Compton y of one unit of projected pressure, sigma_T / (m_e c^2) P200 R200 for electrons.
 
     P200 = G M200 200 rho_crit f_b / (2 R200) (Battaglia et al. 2012, eq. 9); parameters as for
-    `r200`.
+    `~szfinder.physics.r200`.
     """
     density = _critical_density(redshift, cosmology) * _baryon_fraction(cosmology)
     pressure_times_radius = 100 * constants.G * np.asarray(m200c) * constants.M_sun * density
@@ -124,7 +110,7 @@ def battaglia2012_compton_scale(m200c: ArrayLike, redshift: ArrayLike, *,
 
 def battaglia2016_depth_scale(m200c: ArrayLike, redshift: ArrayLike, *,
                               cosmology: FLRW | None = None) -> np.ndarray:
-    """Optical depth of one unit of projected density, sigma_T n_e R200; parameters as for `r200`.
+    """Optical depth of one unit of projected density, sigma_T n_e R200; parameters as for `~szfinder.physics.r200`.
 
     The unit of density is f_b rho_crit.
     """

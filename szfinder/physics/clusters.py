@@ -28,7 +28,7 @@ from .profiles import ARNAUD2010, gnfw_pressure, project, transform
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
 
-__all__ = ["central_y", "compton_y", "cylindrical_integral", "r500",
+__all__ = ["central_y", "compton_y", "cylindrical_integral", "r200", "r500",
            "spherical_integral", "theta500", "y500"]
 
 EDGE = 5.0
@@ -54,9 +54,19 @@ def r500(m500: ArrayLike, redshift: ArrayLike, *, cosmology: FLRW | None = None)
     numpy.ndarray
         R500 in Mpc (proper).
     """
-    cosmology = cosmology or default_cosmology()
-    density = cosmology.critical_density(redshift).to_value("Msun / Mpc3")
-    return np.cbrt(3 * np.asarray(m500, dtype=float) / (4 * np.pi * 500 * density))
+    return _radius(m500, redshift, 500, cosmology)
+
+
+def r200(m200c: ArrayLike, redshift: ArrayLike, *, cosmology: FLRW | None = None) -> np.ndarray:
+    """Radius in Mpc within which the mean density is 200 times critical; as `r500`."""
+    return _radius(m200c, redshift, 200, cosmology)
+
+
+def _radius(mass: ArrayLike, redshift: ArrayLike, overdensity: float,
+            cosmology: FLRW | None) -> np.ndarray:
+    density = (cosmology or default_cosmology()).critical_density(redshift)
+    volume = np.asarray(mass, dtype=float) / (overdensity * density.to_value("Msun / Mpc3"))
+    return np.cbrt(3 / (4 * np.pi) * volume)
 
 
 def theta500(m500: ArrayLike, redshift: ArrayLike, *, cosmology: FLRW | None = None) -> np.ndarray:
