@@ -110,9 +110,9 @@ def battaglia2012_compton_scale(m200c: ArrayLike, redshift: ArrayLike, *,
 
 def battaglia2016_depth_scale(m200c: ArrayLike, redshift: ArrayLike, *,
                               cosmology: FLRW | None = None) -> np.ndarray:
-    """Optical depth of one unit of projected density, sigma_T n_e R200; parameters as for `~szfinder.physics.r200`.
+    """Optical depth of one unit of projected density, sigma_T n_e R200.
 
-    The unit of density is f_b rho_crit.
+    The unit of density is f_b rho_crit; parameters as for `~szfinder.physics.r200`.
     """
     from astropy import units as u
 
