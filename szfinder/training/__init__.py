@@ -1,7 +1,7 @@
 """Make data sets of cutouts and train networks on them.
 
 Simulated skies enter; cutouts with labels, and a trained network with its log, leave. Which seeds
-may be used for what stands in `szfinder.training.seeds`.
+may be used for what stands in ``szfinder.training.seeds``.
 """
 
 from szfinder.training.calibration import (

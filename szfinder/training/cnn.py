@@ -53,7 +53,7 @@ def train_cnn(
     width : int, optional
         Width of the network, 64 in Lin et al. (2021).
     n_skies, n_validation : int, optional
-        Skies to learn from and to validate on, of the seeds in `szfinder.training.seeds`.
+        Skies to learn from and to validate on, of the seeds in ``szfinder.training.seeds``.
     size : float, optional
         Side of the skies in degrees; by default the preset's own.
     seed : int, optional

@@ -34,7 +34,7 @@ class Trainer:
 
     Parameters
     ----------
-    model : `keras.Model`
+    model : keras.Model
         With two class probabilities as output.
     recipe : `~szfinder.training.Recipe`
         How it is trained.
