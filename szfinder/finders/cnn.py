@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from szfinder.finders.base import SZFinder, as_map_stack, checked_mask
 from szfinder.finders.score_map import ScoreMap
 from szfinder.maps import MapError, MapStack
-from szfinder.models import Preset, predict
+from szfinder.models import Preset, calibrated, predict
 
 __all__ = ["CNNFinder"]
 
@@ -116,7 +116,7 @@ class CNNFinder(SZFinder):
         for rows in _blocks(usable):
             images = self.preset.preprocessing.to_images(_filled(windows[rows]))
             probability = predict(model, images, batch_size=self.batch_size)[:, 1]
-            score[rows] = self._calibrated(probability)
+            score[rows] = calibrated(probability, self.preset.calibration["platt"])
         meta = {
             "finder": type(self).__name__,
             "instrument": maps.instrument.name,
@@ -124,13 +124,6 @@ class CNNFinder(SZFinder):
         }
         wcs = _wcs_of_cutouts(maps.wcs, size, step)
         return ScoreMap(score, wcs, layers={"probability": score}, meta=meta)
-
-    def _calibrated(self, probability: np.ndarray) -> np.ndarray:
-        """Platt's scaling of the network's answer (Platt 1999; Lin et al. 2021, section 2.2.2)."""
-        platt = self.preset.calibration["platt"]
-        probability = np.clip(probability.astype(float), 1e-7, 1 - 1e-7)
-        logit = np.log(probability / (1 - probability))
-        return 1 / (1 + np.exp(-(platt["slope"] * logit + platt["intercept"])))
 
 
 def _windows(

@@ -7,6 +7,7 @@ imported when a network is built, not before; the backend is the one Keras is co
 """
 
 from szfinder.models.architectures import ARCHITECTURES, build_network
+from szfinder.models.calibration import calibrated, logit
 from szfinder.models.inference import predict
 from szfinder.models.preprocessing import Preprocessing
 from szfinder.models.preset import Preset, available_presets
@@ -19,5 +20,7 @@ __all__ = [
     "available_presets",
     "build_network",
     "build_resnet",
+    "calibrated",
+    "logit",
     "predict",
 ]

@@ -16,7 +16,7 @@ PIVOT = 3000.0
 #: (George et al. 2015: 2.51 against 1.51); above it they have the same spectrum.
 STEEPENING, BREAK = 0.98, 220.0
 #: Bands decorrelate with their distance in ln nu: 0.90 between 217 and 857 GHz (Planck 2013 results
-#: XXX, table 14), 0.99 between 150 and 220 GHz.
+#: XXX), 0.99 between 150 and 220 GHz.
 CORRELATION_LENGTH = 3.0
 
 

@@ -78,7 +78,7 @@ class SourceCounts:
         """Dusty galaxies at 850 um (353 GHz): the Schechter fit of Geach et al. (2017).
 
         dN/dS = (N0 / S0) (S / S0)^-gamma exp(-S / S0) with N0 = 7180 deg^-2, S0 = 2.5 mJy and
-        gamma = 1.5 (MNRAS 465, 1789, section 4.3).
+        gamma = 1.5 (MNRAS 465, 1789).
         """
         flux = np.geomspace(1e-3, 50, 400)
         scaled = flux / 2.5

@@ -8,9 +8,9 @@ from szfinder.simulation.component import Component
 
 __all__ = ["GalacticDust"]
 
-#: Slope of D_ell, and the multipole of the amplitude (Choi et al. 2020, section 5.1).
+#: Slope of D_ell, and the multipole of the amplitude (Choi et al. 2020).
 SLOPE, PIVOT = -0.6, 500.0
-#: Modified black body (Planck 2018 results XI, section 4).
+#: Modified black body (Planck 2018 results XI).
 TEMPERATURE, EMISSIVITY_INDEX = 19.6, 1.53
 #: Multipole of the largest distance between the filaments, and the slope of C_ell above it of the
 #: field whose zero lines they follow: it is smoother than the dust, so that they are long and thin.

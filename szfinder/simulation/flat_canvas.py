@@ -165,7 +165,7 @@ class FlatCanvas(Canvas):
         return (ell_x * y - ell_y * x) / np.hypot(x, y)
 
     def _kept(self) -> np.ndarray | float:
-        """What the high-pass filter keeps of each mode (as Schaffer et al. 2011, section 3)."""
+        """What the high-pass filter keeps of each mode (as Schaffer et al. 2011)."""
         if self.high_pass is None:
             return 1.0
         ratio = np.abs(self._multipole_along_ra()) / self.high_pass

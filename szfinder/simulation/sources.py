@@ -154,7 +154,7 @@ class PointSources(Component):
 
 
 class RadioSources(PointSources):
-    """Radio sources: the counts of Tucci et al. (2011), S ~ nu^-0.9 (George et al. 2015, table 3).
+    """Radio sources: the counts of Tucci et al. (2011), S ~ nu^-0.9 (George et al. 2015).
 
     Parameters
     ----------

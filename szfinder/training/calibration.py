@@ -8,11 +8,10 @@ import numpy as np
 from astropy.table import QTable
 
 from szfinder.evaluation import ScoreBook, jeffreys_interval
+from szfinder.models import calibrated, logit
 
 __all__ = ["calibrate", "expected_calibration_error", "platt_scaling", "reliability"]
 
-#: Answers nearer to 0 or 1 than this count as being that far from them.
-LEAST = 1e-7
 #: Quantiles of the probabilities of all cutouts that travel with a preset.
 QUANTILES = (0.0, 0.5, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
@@ -42,7 +41,7 @@ def platt_scaling(answer: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     labels = np.asarray(labels, dtype=bool)
     if labels.all() or not labels.any():
         raise ValueError("calibration needs cutouts with and without clusters; found one kind only")
-    fit = LogisticRegression(C=1e6, max_iter=1000).fit(_logit(answer)[:, None], labels)
+    fit = LogisticRegression(C=1e6, max_iter=1000).fit(logit(answer)[:, None], labels)
     return {"slope": float(fit.coef_[0, 0]), "intercept": float(fit.intercept_[0])}
 
 
@@ -61,9 +60,9 @@ def calibrate(book: ScoreBook) -> dict[str, Any]:
         ``score_quantiles``, of the calibrated probability of all cutouts.
     """
     platt = platt_scaling(book.scores, book.labels)
-    probability = _scaled(book.scores, platt)
+    probability = calibrated(book.scores, platt)
     quantiles = dict(zip(map(str, QUANTILES), np.quantile(probability, QUANTILES).tolist()))
-    threshold = float(_scaled(np.array([book.best_threshold]), platt)[0])
+    threshold = float(calibrated(np.array([book.best_threshold]), platt)[0])
     return {"platt": platt, "thresholds": {"f1": threshold}, "score_quantiles": quantiles}
 
 
@@ -109,12 +108,3 @@ def expected_calibration_error(
     table = reliability(probability, labels, n_bins=n_bins)
     distance = np.abs(table["frequency"] - table["probability"])
     return float(np.average(distance, weights=table["n"]))
-
-
-def _logit(answer: np.ndarray) -> np.ndarray:
-    answer = np.clip(np.asarray(answer, dtype=float), LEAST, 1 - LEAST)
-    return np.log(answer / (1 - answer))
-
-
-def _scaled(answer: np.ndarray, platt: dict[str, float]) -> np.ndarray:
-    return 1 / (1 + np.exp(-(platt["slope"] * _logit(answer) + platt["intercept"])))

@@ -124,7 +124,10 @@ def test_other_edges_are_refused(truth, found, tables):
 
 def test_without_halos(truth):
     table = completeness(truth[:0], np.zeros(0, bool), "mvir", MASSES)
-    plot_completeness({"filter": table}, limit=2e14).figure.canvas.draw()
+    assert np.isnan(table["completeness"]).all()
+    axes = plot_completeness({"filter": table}, limit=2e14)
+    axes.figure.canvas.draw()
+    assert "filter" in axes.get_legend_handles_labels()[1]
 
 
 def test_completeness_on_given_axes(tables):

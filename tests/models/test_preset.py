@@ -191,11 +191,6 @@ def test_bundled_presets(folder, tmp_path, monkeypatch):
         Preset.load("shallow")
 
 
-def test_every_bundled_preset_builds():
-    for name in available_presets():
-        Preset.load(name).build_model()
-
-
 def test_check_maps_names_the_preset(preset, make_maps):
     with pytest.raises(ValueError, match="preset 'small': .*band '90'"):
         preset.check_maps(make_maps(("150", 150, 1.2)))

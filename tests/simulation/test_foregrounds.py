@@ -49,7 +49,7 @@ def test_slope_and_amplitude_of_the_cib(lab):
 
 
 def test_bands_of_the_cib_decorrelate(lab):
-    """Planck 2013 results XXX, table 14: 0.90 between 217 and 857 GHz."""
+    """Planck 2013 results XXX: about 0.90 between 217 and 857 GHz."""
     (power,) = ClusteredCIB().power(np.array([1000.0]), Instrument.from_preset("planck-hfi"), None)
     correlation = power / np.sqrt(np.outer(np.diag(power), np.diag(power)))
     assert correlation[2, 5] == pytest.approx(0.9, abs=0.03)
