@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from szfinder.filters.covariance import BandCovariance, ModeCovariance
 from szfinder.filters.fourier import FourierGrid
@@ -60,6 +61,11 @@ class PointSources:
         return PointSources(
             *(np.concatenate([a, b]) for a, b in zip(vars(self).values(), vars(other).values()))
         )
+
+    def apart_from(self, others: "PointSources", distance: float) -> np.ndarray:
+        """Which sources are further than a distance, in pixels, from all others; boolean."""
+        own, other = (np.stack([sources.x, sources.y], axis=1) for sources in (self, others))
+        return KDTree(other).query(own)[0] > distance
 
     def paint(self, grid: FourierGrid, beam: np.ndarray) -> np.ndarray:
         """Map of the sources in uK_CMB, seen through a beam given over ``grid.ell``."""
@@ -160,7 +166,7 @@ class PointSourceFinder:
             y, x = self._peaks(flux, error, clusters, self.flux_limits[band], self._reach[band])
             dy, dx, height = peak_offsets(flux, y, x)
             new = PointSources(x + dx, y + dy, height, height / error[y, x])
-            new = new[self._apart(new, old, band)]
+            new = new[new.apart_from(old, self._reach[band] / SIDELOBE_RANGE)]
             filtered.append((flux, error))
             updated.append(old + new)
             n_changed += n_moved + len(new)
@@ -193,11 +199,6 @@ class PointSourceFinder:
         changed = moved | (np.abs(residual[y, x]) > error[y, x])
         return updated[updated.snr > GIVEN_UP], np.count_nonzero(changed)
 
-    def _apart(self, new: PointSources, known: PointSources, band: int) -> np.ndarray:
-        """Which new sources are further than a beam from all known ones."""
-        distance = np.hypot(new.x[:, None] - known.x, new.y[:, None] - known.y)
-        return np.all(distance > self._reach[band] / SIDELOBE_RANGE, axis=1)
-
     def _forced(
         self, band: int, found: list[PointSources], flux: np.ndarray, error: np.ndarray
     ) -> PointSources:
@@ -206,7 +207,7 @@ class PointSourceFinder:
         for other in found[:band] + found[band + 1 :]:
             y, x = np.rint(other.y).astype(int), np.rint(other.x).astype(int)
             seen = PointSources(other.x, other.y, flux[y, x], flux[y, x] / error[y, x])
-            new = self._apart(seen, found[band] + forced, band)
+            new = seen.apart_from(found[band] + forced, self._reach[band] / SIDELOBE_RANGE)
             forced += seen[new & (seen.snr > FORCED_THRESHOLD)]
         return forced
 

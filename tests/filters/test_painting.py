@@ -27,6 +27,28 @@ def test_painted_gaussians_against_real_space(
     assert_allclose(image, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(1, 2), (16, 15), (60, 81), (81, 60)])
+@pytest.mark.parametrize("n", [1, 2, 300])
+@given(seed=st.integers(0, 9999))
+@settings(max_examples=5)
+def test_modes_against_the_sum_over_objects(shape, n, seed):
+    rng = np.random.default_rng(seed)
+    grid = FourierGrid(shape, SCALE)
+    # Some lie off the map: the padded grid is periodic.
+    y, x = rng.uniform(-0.5, 1.5, (2, n)) * np.array(shape)[:, None]
+    amplitude = rng.normal(size=n)
+    ny, nx = grid.padded_shape
+    k_y, k_x = np.fft.fftfreq(ny)[:, None, None], np.fft.rfftfreq(nx)[:, None]
+    waves = np.exp(-2j * np.pi * (k_y * y + k_x * x))
+    scale = np.sum(np.abs(amplitude)) / grid.pixel_area
+    assert_allclose(
+        object_modes(x, y, amplitude, grid) / scale,
+        np.sum(amplitude * waves, axis=-1) / grid.pixel_area / scale,
+        atol=5e-6,
+        rtol=0,
+    )
+
+
 def test_object_on_a_pixel_is_a_delta_function():
     grid = FourierGrid((32, 36), SCALE)
     modes = object_modes(np.array([7.0]), np.array([12.0]), np.array([3.0]), grid)

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from szfinder.filters import (
@@ -188,6 +190,19 @@ def test_painted_sources_against_real_space(camera, paint):
         expected = paint(X, Y, MJY)[band]
         # The narrower beam is not quite sampled: half a wave of its tail is lost.
         assert_allclose(image, expected, atol=3e-3 * expected.max())
+
+
+@given(
+    n=st.integers(0, 60),
+    n_others=st.integers(0, 60),
+    distance=st.floats(0.1, 8),
+    seed=st.integers(0, 9999),
+)
+def test_sources_apart_from_others_against_all_pairs(n, n_others, distance, seed):
+    rng = np.random.default_rng(seed)
+    own, others = (PointSources(*rng.uniform(0, 30, (4, size))) for size in (n, n_others))
+    pairs = np.hypot(own.x[:, None] - others.x, own.y[:, None] - others.y)
+    assert_array_equal(own.apart_from(others, distance), np.all(pairs > distance, axis=1))
 
 
 def test_no_sources():
