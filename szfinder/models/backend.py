@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-__all__ = ["import_keras"]
+__all__ = ["import_keras", "make_deterministic"]
 
 
 def import_keras() -> ModuleType:
@@ -21,3 +21,21 @@ def import_keras() -> ModuleType:
             "install them with: pip install keras tensorflow"
         ) from error
     return keras
+
+
+def make_deterministic() -> None:
+    """Have the backend add up in one order, so that two runs on one machine give the same bits.
+
+    This holds for everything that the process does with TensorFlow from then on: some operations
+    are slower, and those that cannot be repeated, or draw random numbers without a seed, raise an
+    error. JAX, on a CPU, is deterministic as it is.
+
+    Raises
+    ------
+    ImportError
+        If Keras, or its backend, is not installed.
+    """
+    if import_keras().backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()

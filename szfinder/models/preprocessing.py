@@ -11,6 +11,7 @@ __all__ = ["Preprocessing"]
 
 #: Relative difference in frequency, beam and pixel size that a network is allowed to meet.
 TOLERANCE = 0.05
+NORMALIZATIONS = ("linear", "contrast")
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,21 @@ class Preprocessing:
     fwhm : sequence of float
         FWHM of their beams in arcmin.
     scale : sequence of float
-        What the maps are divided by, in uK_CMB.
+        What the maps are divided by, in uK_CMB; see `normalized`.
     pixel_size : float
         Side of a pixel in arcmin.
     image_size : int
         Pixels on a side of the images.
+    normalization : {"linear", "contrast"}, optional
+        See `normalized`.
     unit : str, optional
         Unit of the maps: uK_CMB, no other.
 
     Raises
     ------
     ValueError
-        If the bands' properties differ in number, or something is not positive.
+        If the bands' properties differ in number, something is not positive, or there is no such
+        normalisation.
     """
 
     instrument: str
@@ -49,12 +53,18 @@ class Preprocessing:
     scale: Sequence[float]
     pixel_size: float
     image_size: int
+    normalization: str = "linear"
     unit: str = "uK_CMB"
 
     def __post_init__(self) -> None:
         if self.unit != "uK_CMB":
             raise ValueError(f"unit of the maps: found {self.unit!r}, expected 'uK_CMB'")
         object.__setattr__(self, "bands", tuple(self.bands))
+        if self.normalization not in NORMALIZATIONS:
+            raise ValueError(
+                f"unknown normalization {self.normalization!r}; use one of "
+                f"{', '.join(NORMALIZATIONS)}"
+            )
         for name in ("frequencies", "fwhm", "scale"):
             values = tuple(float(value) for value in getattr(self, name))
             if len(values) != len(self.bands) or not all(0 < value < np.inf for value in values):
@@ -75,6 +85,7 @@ class Preprocessing:
         scale: Sequence[float],
         pixel_size: float,
         image_size: int,
+        normalization: str = "linear",
     ) -> "Preprocessing":
         """Preprocessing for the bands of an instrument; see `Preprocessing` for the parameters."""
         return cls(
@@ -85,6 +96,7 @@ class Preprocessing:
             scale=scale,
             pixel_size=pixel_size,
             image_size=image_size,
+            normalization=normalization,
         )
 
     @property
@@ -94,7 +106,21 @@ class Preprocessing:
 
     def to_images(self, cutouts: np.ndarray) -> np.ndarray:
         """Cutouts (n, n_band, ny, nx) in uK_CMB as images (n, ny, nx, n_band) of the network."""
-        return np.moveaxis(cutouts, 1, -1).astype(np.float32) / np.float32(self.scale)
+        return self.normalized(np.moveaxis(cutouts, 1, -1))
+
+    def normalized(self, images: np.ndarray) -> np.ndarray:
+        """Images (n, ny, nx, n_band) in uK_CMB as the network takes them, in float32.
+
+        ``linear`` divides the bands by their scales. ``contrast`` takes the inverse hyperbolic sine
+        of the difference from the mean of the image, over the scale: the CMB, which hardly changes
+        across an image, is taken away, and sources a hundred times brighter than a cluster are
+        compressed.
+        """
+        scale = np.float32(self.scale)
+        if self.normalization == "linear":
+            return images.astype(np.float32) / scale
+        contrast = images - images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+        return np.arcsinh(contrast.astype(np.float32) / scale)
 
     def match(self, maps: MapStack) -> tuple[int, ...]:
         """The planes of the maps that the network takes, in its order.

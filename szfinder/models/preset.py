@@ -15,8 +15,11 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from szfinder.maps import MapError, MapStack
 from szfinder.models.architectures import build_network
@@ -39,6 +42,7 @@ __all__ = ["Preset", "available_presets"]
 BUNDLED = Path(__file__).parents[1] / "weights"
 WEIGHTS = "model.weights.h5"
 CALIBRATION_KEYS = ("platt", "thresholds", "score_quantiles")
+PLATT_KEYS = ("slope", "intercept")
 CARD_KEYS = ("command", "seed", "data", "date", "scores")
 WEIGHTS_KEYS = ("sha256", "n_parameters")
 
@@ -65,7 +69,8 @@ class Preset:
     preprocessing : Preprocessing
         What it expects of its maps.
     calibration : mapping
-        Has ``platt``, ``thresholds`` and ``score_quantiles``, of what json can hold.
+        Has ``platt``, with ``slope`` and ``intercept``; ``thresholds``, with that of the highest
+        ``f1``; and ``score_quantiles``, quantiles of the score by the part of cutouts below.
     card : mapping
         Has ``command``, ``seed``, ``data``, ``date`` and ``scores``; of a preset from a file also
         ``sha256`` and ``n_parameters``.
@@ -73,7 +78,7 @@ class Preset:
     Raises
     ------
     ValueError
-        If the calibration or the card lacks an entry.
+        If the calibration or the card lacks an entry, or no calibration can be what it holds.
     """
 
     name: str
@@ -85,7 +90,7 @@ class Preset:
     card: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        _require(self.calibration, CALIBRATION_KEYS, f"the calibration of preset {self.name!r}")
+        _check_calibration(self.calibration, f"the calibration of preset {self.name!r}")
         _require(self.card, CARD_KEYS, f"the card of preset {self.name!r}")
 
     def __repr__(self) -> str:
@@ -114,6 +119,8 @@ class Preset:
         """
         folder = _folder(name)
         config = _read_json(folder / "config.json", ("architecture", "arguments"))
+        calibration = _read_json(folder / "calibration.json", CALIBRATION_KEYS)
+        _check_calibration(calibration, folder / "calibration.json")
         card = _read_json(folder / "card.json", (*CARD_KEYS, *WEIGHTS_KEYS))
         return cls(
             name=folder.name,
@@ -121,7 +128,7 @@ class Preset:
             arguments=config["arguments"],
             weights=_checked_weights(folder / WEIGHTS, card),
             preprocessing=_preprocessing(folder / "preprocess.json"),
-            calibration=_read_json(folder / "calibration.json", CALIBRATION_KEYS),
+            calibration=calibration,
             card=card,
         )
 
@@ -219,6 +226,36 @@ def _require(content: Mapping[str, Any], keys: tuple[str, ...], where: object) -
     missing = [key for key in keys if key not in content]
     if missing:
         raise ValueError(f"{where} lacks {', '.join(missing)}; it has {', '.join(content) or '-'}")
+
+
+def _check_calibration(calibration: Mapping[str, Any], where: object) -> None:
+    """Refuse numbers that no calibration has: they would change scores unnoticed."""
+    _require(calibration, CALIBRATION_KEYS, where)
+    platt, thresholds, quantiles = (calibration[key] for key in CALIBRATION_KEYS)
+    for key, part in zip(CALIBRATION_KEYS, (platt, thresholds, quantiles)):
+        if not isinstance(part, Mapping):
+            raise ValueError(f"{where}: {key} must be numbers by name; found {part!r}")
+    _require(platt, PLATT_KEYS, f"{where}: platt")
+    _require(thresholds, ("f1",), f"{where}: thresholds")
+    slope, intercept = (_number(platt[key], f"{where}: {key} of platt") for key in PLATT_KEYS)
+    threshold = _number(thresholds["f1"], f"{where}: threshold of f1")
+    if slope <= 0:
+        raise ValueError(
+            f"{where}: slope of platt must be positive; found {slope:g}: by the network's answers "
+            "cutouts without clusters are the likelier ones; was it trained long enough?"
+        )
+    if not 0 < threshold < 1:
+        raise ValueError(f"{where}: threshold of f1 must be between 0 and 1; found {threshold:g}")
+    parts = sorted(quantiles, key=float)
+    values = [_number(quantiles[part], f"{where}: quantile {part} of the score") for part in parts]
+    if values != sorted(values):
+        raise ValueError(f"{where}: score_quantiles must not fall; found {values}")
+
+
+def _number(value: Any, where: str) -> float:
+    if not isinstance(value, Real) or not np.isfinite(value):
+        raise ValueError(f"{where} must be a finite number; found {value!r}")
+    return float(value)
 
 
 def _preprocessing(path: Path) -> Preprocessing:

@@ -10,23 +10,36 @@ from szfinder.training.calibration import (
     platt_scaling,
     reliability,
 )
-from szfinder.training.cnn import RECIPES, train_cnn
+from szfinder.training.cnn import (
+    CNN_TRAININGS,
+    RECIPES,
+    CNNTraining,
+    train_cnn,
+    train_cnn_on_maps,
+)
 from szfinder.training.cutouts import CutoutSet, SkyCutouts
 from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe, Recipe, Stage
+from szfinder.training.split import split_by_right_ascension
+from szfinder.training.stream import SkyStream
 from szfinder.training.trainer import Trainer
 
 __all__ = [
+    "CNN_TRAININGS",
     "RECIPES",
+    "CNNTraining",
     "CutoutSet",
     "ImbalanceSchedule",
     "ModernRecipe",
     "Recipe",
     "SkyCutouts",
+    "SkyStream",
     "Stage",
     "Trainer",
     "calibrate",
     "expected_calibration_error",
     "platt_scaling",
     "reliability",
+    "split_by_right_ascension",
     "train_cnn",
+    "train_cnn_on_maps",
 ]

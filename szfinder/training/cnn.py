@@ -1,55 +1,48 @@
-"""Train the classifier of cutouts on simulated skies, and make a preset of it."""
+"""Train the classifier of cutouts, and make a preset of it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from astropy.nddata import NDData
+from astropy.table import Table
 
 import szfinder
-from szfinder.maps import Instrument
+from szfinder.evaluation import ScoreBook
+from szfinder.finders.base import as_map_stack
+from szfinder.maps import Instrument, MapStack
 from szfinder.models import Preprocessing, Preset, build_network
 from szfinder.simulation import sky_preset
 from szfinder.training.calibration import calibrate
 from szfinder.training.cutouts import CutoutSet, SkyCutouts
 from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe, Recipe
 from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+from szfinder.training.split import split_by_right_ascension
+from szfinder.training.stream import SkyStream
 from szfinder.training.trainer import Trainer
 
-__all__ = ["RECIPES", "train_cnn"]
+__all__ = ["CNN_TRAININGS", "RECIPES", "CNNTraining", "train_cnn", "train_cnn_on_maps"]
 
 #: Recipes by name.
 RECIPES = {"modern": ModernRecipe, "imbalance": ImbalanceSchedule}
-#: What maps are divided by, in uK_CMB: about the scatter of the CMB.
-SCALE = 100.0
 
 
-def train_cnn(
-    sky: str,
-    folder: str | Path,
-    *,
-    recipe: Recipe | None = None,
-    width: int = 16,
-    n_skies: int = 12,
-    n_validation: int = 2,
-    size: float | None = None,
-    seed: int = 1,
-    progress_bar: bool = False,
-) -> Preset:
-    """Train a classifier of cutouts on the skies of a preset.
-
-    Skies, state and log are kept in the folder, so that a call with the same arguments goes on
-    where another was stopped.
+@dataclass(frozen=True)
+class CNNTraining:
+    """What the classifier of a preset is trained on, and how.
 
     Parameters
     ----------
     sky : str
-        One of ``szfinder.simulation.PRESETS``.
-    folder : str or path-like
-        Where everything is kept; the preset goes into ``preset`` in it.
+        The skies: one of ``szfinder.simulation.PRESETS``.
     recipe : `~szfinder.training.Recipe`, optional
-        How the network is trained; by default `~szfinder.training.ModernRecipe`.
+        How the network is trained.
     width : int, optional
         Width of the network, 64 in Lin et al. (2021).
     n_skies, n_validation : int, optional
@@ -58,6 +51,42 @@ def train_cnn(
         Side of the skies in degrees; by default the preset's own.
     seed : int, optional
         Of the first weights and the batches.
+    """
+
+    sky: str
+    recipe: Recipe = ModernRecipe()
+    width: int = 16
+    n_skies: int = 60
+    n_validation: int = 4
+    size: float | None = None
+    seed: int = 1
+
+
+#: How the presets that come with the package are made.
+CNN_TRAININGS = {"deepsz-spt3g": CNNTraining("deepsz")}
+
+
+def train_cnn(
+    training: str | CNNTraining,
+    folder: str | Path,
+    *,
+    command: str = "szfinder.training.train_cnn",
+    progress_bar: bool = False,
+) -> Preset:
+    """Train a classifier of cutouts on simulated skies, which are made as the training goes on.
+
+    Skies, state and log are kept in the folder, so that a call with the same arguments goes on
+    where another was stopped.
+
+    Parameters
+    ----------
+    training : str or `CNNTraining`
+        What it is trained on and how; a name is one of ``CNN_TRAININGS``.
+    folder : str or path-like
+        Where everything is kept; the preset goes into ``preset`` in it. A sky of 10 by 10 degrees
+        takes 70 MB there.
+    command : str, optional
+        For the card: what can be called to make the weights again.
     progress_bar : bool, optional
         Show progress.
 
@@ -66,40 +95,102 @@ def train_cnn(
     `~szfinder.models.Preset`
         Calibrated on the validation skies.
     """
-    recipe = recipe or ModernRecipe()
     folder = Path(folder)
-    instrument = sky_preset(sky).instrument
-    scale = np.full(len(instrument), SCALE, np.float32)
-    training, validation = (
-        CutoutSet(
-            [SkyCutouts.simulated(sky, s, folder=folder / "skies", size=size) for s in seeds], scale
-        )
-        for seeds in (TRAINING_SEEDS[:n_skies], VALIDATION_SEEDS[:n_validation])
-    )
-    size = training.skies[0].size
-    arguments = {"input_shape": [size, size, len(instrument)], "width": width, "seed": seed,
-                 "weight_decay": recipe.weight_decay}  # fmt: skip
+    if isinstance(training, str):
+        training = CNN_TRAININGS[training]
+    make = partial(_simulated, training, folder / "skies")
+    training_seeds = TRAINING_SEEDS[: training.n_skies]
+    validation_seeds = VALIDATION_SEEDS[: training.n_validation]
+    instrument = sky_preset(training.sky).instrument
+    preprocessing = _preprocessing(instrument, make(training_seeds[0]))
+    validation = CutoutSet([make(seed) for seed in validation_seeds], preprocessing)
+    data = {
+        "sky": training.sky,
+        "training_seeds": [training_seeds[0], training_seeds[-1]],
+        "validation_seeds": [validation_seeds[0], validation_seeds[-1]],
+    }
+    with SkyStream(make, training_seeds, preprocessing, progress_bar=progress_bar) as stream:
+        return _trained(
+            stream, validation, training, folder, data=data, command=command,
+            progress_bar=progress_bar,
+        )  # fmt: skip
+
+
+def train_cnn_on_maps(
+    maps: MapStack | NDData,
+    catalogue: Table,
+    folder: str | Path,
+    *,
+    mask: np.ndarray | None = None,
+    training: CNNTraining = CNNTraining("observed"),
+    command: str = "szfinder.training.train_cnn_on_maps",
+    progress_bar: bool = False,
+) -> Preset:
+    """Train a classifier of cutouts on maps of your own, with clusters that you know of.
+
+    The map is split by right ascension (`split_by_right_ascension`); its test part is not looked
+    at.
+
+    Parameters
+    ----------
+    maps, catalogue, mask
+        As for `SkyCutouts.from_maps`.
+    folder, command, progress_bar
+        As for `train_cnn`.
+    training : `CNNTraining`, optional
+        Recipe, width and seed are used.
+
+    Returns
+    -------
+    `~szfinder.models.Preset`
+        Calibrated on the validation part of the maps.
+    """
+    maps = as_map_stack(maps)
+    skies = split_by_right_ascension(maps, catalogue, mask=mask)
+    preprocessing = _preprocessing(maps.instrument, skies[0])
+    learned, validation = (CutoutSet([sky], preprocessing) for sky in skies[:2])
+    data = {"sky": training.sky, "n_clusters": len(catalogue)}
+    return _trained(
+        learned, validation, training, Path(folder), data=data, command=command,
+        progress_bar=progress_bar,
+    )  # fmt: skip
+
+
+def _simulated(training: CNNTraining, folder: Path, seed: int) -> SkyCutouts:
+    return SkyCutouts.simulated(training.sky, seed, folder=folder, size=training.size)
+
+
+def _trained(
+    cutouts: SkyStream | CutoutSet,
+    validation: CutoutSet,
+    training: CNNTraining,
+    folder: Path,
+    *,
+    data: Mapping[str, Any],
+    command: str,
+    progress_bar: bool,
+) -> Preset:
+    """Train the network, calibrate it, and save it as a preset."""
+    preprocessing, recipe = validation.preprocessing, training.recipe
+    size, n_band = preprocessing.image_size, len(preprocessing.bands)
+    arguments = {"input_shape": [size, size, n_band], "width": training.width,
+                 "seed": training.seed, "weight_decay": recipe.weight_decay}  # fmt: skip
     model = build_network("resnet", arguments)
-    trainer = Trainer(model, recipe, training, validation, folder=folder / recipe.name, seed=seed)
+    trainer = Trainer(
+        model, recipe, cutouts, validation, folder=folder / recipe.name, seed=training.seed
+    )
     book = trainer.run(progress_bar=progress_bar)
     preset = Preset.from_model(
         model,
         name=folder.name,
         architecture="resnet",
         arguments=arguments,
-        preprocessing=_preprocessing(instrument, training, scale),
+        preprocessing=preprocessing,
         calibration=calibrate(book),
         card={
-            "command": f"szfinder train cnn --preset {sky} --recipe {recipe.name} --width {width} "
-            f"--skies {n_skies} --seed {seed}",
-            "seed": seed,
-            "data": {
-                "sky": sky,
-                "training_seeds": [TRAINING_SEEDS[0], TRAINING_SEEDS[n_skies - 1]],
-                "validation_seeds": [VALIDATION_SEEDS[0], VALIDATION_SEEDS[n_validation - 1]],
-                "recipe": recipe.name,
-                "szfinder_version": szfinder.__version__,
-            },
+            "command": command,
+            "seed": training.seed,
+            "data": {**data, "recipe": recipe.name, "szfinder_version": szfinder.__version__},
             "date": datetime.now(UTC).date().isoformat(),
             "scores": _scores(book),
         },
@@ -108,14 +199,21 @@ def train_cnn(
     return preset
 
 
-def _preprocessing(instrument: Instrument, cutouts: CutoutSet, scale: np.ndarray) -> Preprocessing:
-    first = cutouts.skies[0]
-    return Preprocessing.from_instrument(
-        instrument, scale=scale.tolist(), pixel_size=first.pixel, image_size=first.size
+def _preprocessing(instrument: Instrument, cutouts: SkyCutouts) -> Preprocessing:
+    """Contrasts are measured in what they scatter by in an image: noise, CMB and faint sources."""
+    preprocessing = Preprocessing.from_instrument(
+        instrument,
+        scale=np.ones(len(instrument)),
+        pixel_size=cutouts.pixel,
+        image_size=cutouts.size,
+        normalization="contrast",
     )
+    contrast = np.sinh(preprocessing.normalized(cutouts.images(cutouts.corners)))
+    low, high = np.percentile(contrast, [16, 84], axis=(0, 1, 2))
+    return replace(preprocessing, scale=((high - low) / 2).tolist())
 
 
-def _scores(book) -> dict[str, float]:
+def _scores(book: ScoreBook) -> dict[str, float]:
     """What the validation skies say; they were used to stop and to calibrate."""
     return {
         "validation_f1": float(book.f1.max()),

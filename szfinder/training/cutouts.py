@@ -1,43 +1,55 @@
-"""Cutouts of simulated skies, with the label whether they hold a cluster."""
+"""Cutouts of maps, with the label whether they hold a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import astropy.units as u
 import numpy as np
+from astropy.nddata import NDData
+from astropy.table import Table
 
-from szfinder.evaluation import CutoutGrid, select_halos
+from szfinder.evaluation import CutoutGrid, positions_of, select_halos
+from szfinder.finders.base import as_map_stack, checked_mask
+from szfinder.maps import MapError, MapStack
+from szfinder.models import Preprocessing
 from szfinder.simulation import Sky, SkySimulator
+from szfinder.training.places import ADJACENT, NEGATIVE, POSITIVE, UNUSABLE, PlaceMap
 from szfinder.utils.files import replacing
 
 __all__ = ["CutoutSet", "SkyCutouts"]
 
-#: Side of a cutout and of the square in its middle that makes it positive (Lin et al. 2021,
-#: section 1.2), in arcmin.
-SIZE, CORE = 8.0, 6.0
+#: Side of a cutout, side of the square in its middle that makes it positive, and distance between
+#: neighbours (Lin et al. 2021, section 1.2), in arcmin.
+SIZE, CORE, STRIDE = 8.0, 6.0, 6.0
 
 
 class SkyCutouts:
-    """All places of one sky where a cutout can be taken.
+    """All places of one map where a cutout can be taken.
 
-    Made by `from_sky` or `simulated`.
+    A cutout is positive if a cluster is in the 6 arcmin of its middle. One without is adjacent if a
+    neighbour at the stride of 6 arcmin could be positive: it may show the outskirts of a cluster,
+    and Lin et al. (2021, section 1.2) remove it from the training set. Cutouts with a bad pixel are
+    not used.
+
+    Made by `from_sky`, `from_maps` or `simulated`.
 
     Parameters
     ----------
     maps : `~numpy.ndarray`
-        Shape (ny, nx, n_band), float32 in uK_CMB.
+        Shape (ny, nx, n_band), float32 in uK_CMB; pixels that are not finite in a band are bad.
     clusters : `~numpy.ndarray`
-        Pixels (x, y) of the halos that make a cutout positive, shape (2, n).
+        Pixels (x, y) of the clusters that make a cutout positive, shape (2, n).
     corners : `~numpy.ndarray`
         First pixels (x, y) of the cutouts that are staggered over the sky as those of Lin et al.
         (2021), shape (2, n_cutouts).
     pixel : float
         Side of a pixel in arcmin.
+    usable : `~numpy.ndarray`, optional
+        Boolean, shape (ny, nx): False for further pixels that are bad.
 
     Attributes
     ----------
@@ -45,14 +57,33 @@ class SkyCutouts:
         Side of a cutout in pixels.
     half_core : float
         Half the side of the square that makes it positive, in pixels.
+    places : ``PlaceMap``
+        What a cutout would be at every place.
+    corners : `~numpy.ndarray`
+        As given, without the unusable ones.
     """
 
     def __init__(
-        self, maps: np.ndarray, clusters: np.ndarray, corners: np.ndarray, pixel: float
+        self,
+        maps: np.ndarray,
+        clusters: np.ndarray,
+        corners: np.ndarray,
+        pixel: float,
+        *,
+        usable: np.ndarray | None = None,
     ) -> None:
-        self.maps, self.clusters, self.corners, self.pixel = maps, clusters, corners, float(pixel)
+        self.maps, self.clusters, self.pixel = maps, clusters, float(pixel)
         self.size = int(round(SIZE / self.pixel))
         self.half_core = 0.5 * CORE / self.pixel
+        good = np.isfinite(maps).all(axis=-1)
+        self.places = PlaceMap(
+            good if usable is None else good & usable,
+            clusters,
+            size=self.size,
+            half_core=self.half_core,
+            half_reach=self.half_core + STRIDE / self.pixel,
+        )
+        self.corners = corners[:, self.places.at(corners) != UNUSABLE]
 
     @classmethod
     def from_sky(cls, sky: Sky, **limits: Any) -> SkyCutouts:
@@ -65,12 +96,50 @@ class SkyCutouts:
         **limits
             Which halos make a cutout positive, as for `~szfinder.evaluation.select_halos`.
         """
-        chosen = sky.truth[select_halos(sky.truth, **limits)]
-        clusters = np.array([chosen["x_centroid"], chosen["y_centroid"]])
-        grid = CutoutGrid(sky.maps.wcs, sky.maps.shape, size=SIZE * u.arcmin)
+        return cls.from_maps(sky.maps, sky.truth[select_halos(sky.truth, **limits)])
+
+    @classmethod
+    def from_maps(
+        cls, maps: MapStack | NDData, catalogue: Table, *, mask: np.ndarray | None = None
+    ) -> SkyCutouts:
+        """Places in maps of the sky whose clusters are known.
+
+        Parameters
+        ----------
+        maps : `~szfinder.maps.MapStack` or `~astropy.nddata.NDData`
+            The maps; of plain NDData the meta must hold the ``instrument``.
+        catalogue : `~astropy.table.Table`
+            Clusters, each of which makes cutouts positive, with positions as for
+            `~szfinder.evaluation.positions_of`. Those that are not on the maps do no harm.
+        mask : `~numpy.ndarray`, optional
+            Boolean, shape (ny, nx): True for pixels that are not to be used.
+
+        Raises
+        ------
+        ValueError
+            If the catalogue has no positions.
+        `~szfinder.maps.MapError`
+            If the maps are smaller than a cutout, the mask has not their shape, or no cutout is
+            without bad pixels.
+        """
+        maps = as_map_stack(maps)
+        usable = ~checked_mask(maps, mask)
+        clusters = np.array(maps.wcs.world_to_pixel(positions_of(catalogue)))
+        # positions behind the plane of projection have no pixel
+        clusters = clusters[:, np.isfinite(clusters).all(axis=0)]
+        grid = CutoutGrid(maps.wcs, maps.shape, size=SIZE * u.arcmin, stride=STRIDE * u.arcmin)
         corners = np.array([[x.start, y.start] for y, x in grid.slices]).T
-        maps = np.ascontiguousarray(np.moveaxis(sky.maps.data, 0, -1))
-        return cls(maps, clusters, corners, np.sqrt(np.prod(sky.maps.pixel_scale)))
+        planes = np.ascontiguousarray(np.moveaxis(maps.data, 0, -1))
+        pixel = np.sqrt(np.prod(maps.pixel_scale))
+        cutouts = cls(planes, clusters, corners, pixel, usable=usable)
+        if not cutouts.corners.size:
+            raise MapError(
+                "nothing of the maps is left",
+                found=f"{usable.sum()} of {usable.size} pixels that are not masked",
+                expected="cutouts without bad pixels",
+                hint="check the mask, and the bad pixels of each band",
+            )
+        return cutouts
 
     @classmethod
     def simulated(
@@ -102,46 +171,41 @@ class SkyCutouts:
 
     def images(self, corners: np.ndarray) -> np.ndarray:
         """Cutouts whose first pixels (x, y) are given: shape (n, size, size, n_band)."""
-        x, y = corners[:, :, None] + np.arange(self.size)
-        return self.maps[y[:, :, None], x[:, None, :]]
+        n_band = self.maps.shape[-1]
+        images = np.empty((corners.shape[1], self.size, self.size, n_band), self.maps.dtype)
+        for image, (x, y) in zip(images, corners.T):
+            image[:] = self.maps[y : y + self.size, x : x + self.size]
+        return images
 
     def labels(self, corners: np.ndarray) -> np.ndarray:
         """Whether the middle of each cutout holds a cluster."""
-        middle = corners + (self.size - 1) / 2
-        offset = np.abs(middle[:, :, None] - self.clusters[:, None, :]).max(axis=0)
-        return (offset <= self.half_core).any(axis=-1)
+        return self.places.at(corners) == POSITIVE
 
     @property
     def has_positives(self) -> bool:
         """Whether any cluster lies where a cutout can have it in its middle."""
-        return self._positive_corners[0].size > 0
+        return self.places.n_places(POSITIVE) > 0
 
     def random_positives(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Corners of cutouts with a cluster anywhere in their middle."""
-        first, last = self._positive_corners
-        chosen = rng.integers(first.shape[1], size=n) if n else np.empty(0, int)
-        return rng.integers(first[:, chosen], last[:, chosen] + 1)
+        """Corners of cutouts with a cluster in their middle, each of them as likely as another."""
+        return self.places.random(rng, n, POSITIVE)
 
-    def random_negatives(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Corners of cutouts without a cluster in their middle."""
-        found = np.empty((2, 0), int)
-        while found.shape[1] < n:
-            corners = rng.integers(self._last_corner + 1, size=(2, n))
-            found = np.hstack([found, corners[:, ~self.labels(corners)]])
-        return found[:, :n]
+    def random_negatives(
+        self, rng: np.random.Generator, n: int, *, adjacent: bool = False
+    ) -> np.ndarray:
+        """Corners of cutouts without a cluster in their middle, as likely one as another.
 
-    @cached_property
-    def _positive_corners(self) -> tuple[np.ndarray, np.ndarray]:
-        """First and last corner with each cluster in the middle, of those that have any."""
-        corners = self.clusters - (self.size - 1) / 2
-        first = np.maximum(np.ceil(corners - self.half_core), 0).astype(int)
-        last = np.minimum(np.floor(corners + self.half_core), self._last_corner).astype(int)
-        reached = (first <= last).all(axis=0)
-        return first[:, reached], last[:, reached]
-
-    @property
-    def _last_corner(self) -> np.ndarray:
-        return np.array(self.maps.shape[1::-1])[:, None] - self.size
+        Those adjacent to a positive one are left out unless they are asked for.
+        """
+        if not adjacent:
+            return self.places.random(rng, n, NEGATIVE)
+        n_adjacent, n_other = (self.places.n_places(kind) for kind in (ADJACENT, NEGATIVE))
+        n_drawn = rng.binomial(n, n_adjacent / max(1, n_adjacent + n_other))
+        drawn = [
+            self.places.random(rng, n_drawn, ADJACENT),
+            self.places.random(rng, n - n_drawn, NEGATIVE),
+        ]
+        return rng.permutation(np.hstack(drawn), axis=1)
 
 
 @dataclass(frozen=True)
@@ -152,15 +216,15 @@ class CutoutSet:
     ----------
     skies : sequence of `SkyCutouts`
         At least one, all of the same bands and pixels.
-    scale : `~numpy.ndarray`
-        Divisor of each band in uK_CMB.
+    preprocessing : `~szfinder.models.Preprocessing`
+        How they are normalised.
     """
 
     skies: Sequence[SkyCutouts]
-    scale: np.ndarray
+    preprocessing: Preprocessing
 
     def batch(
-        self, rng: np.random.Generator, n: int, *, ratio: float
+        self, rng: np.random.Generator, n: int, *, ratio: float, adjacent: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """Random cutouts at random places, turned and mirrored at random.
 
@@ -172,6 +236,8 @@ class CutoutSet:
             Number of cutouts.
         ratio : float
             Negatives for each positive: the sample S_r of Lin et al. (2021, section 2.2.2).
+        adjacent : bool, optional
+            Whether negatives that are adjacent to a positive cutout are among them.
 
         Returns
         -------
@@ -179,7 +245,13 @@ class CutoutSet:
             Shape (n, size, size, n_band), float32.
         labels : `~numpy.ndarray`
             Shape (n,), int.
+
+        Raises
+        ------
+        ValueError
+            If no sky has a positive cutout, or one has no negative.
         """
+        self._check_positives()
         owner = rng.integers(len(self.skies), size=n)
         positive = rng.random(n) < 1 / (1 + ratio)
         images, labels = [], []
@@ -189,20 +261,32 @@ class CutoutSet:
             corners = np.hstack(
                 [
                     sky.random_positives(rng, n_positive),
-                    sky.random_negatives(rng, wanted.size - n_positive),
+                    sky.random_negatives(rng, wanted.size - n_positive, adjacent=adjacent),
                 ]
             )
             images.append(sky.images(corners))
             labels.append(sky.labels(corners))
         order = rng.permutation(n)
         images, labels = np.concatenate(images)[order], np.concatenate(labels)[order]
-        return _turned(rng, images / np.float32(self.scale)), labels.astype(np.int32)
+        images = _turned(rng, images)
+        return self.preprocessing.normalized(images), labels.astype(np.int32)
 
     def on_grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """All cutouts of the staggered grids, and their labels; as from `batch`."""
+        """All cutouts of the staggered grids, the adjacent ones too; as from `batch`."""
         images = np.concatenate([sky.images(sky.corners) for sky in self.skies])
         labels = np.concatenate([sky.labels(sky.corners) for sky in self.skies])
-        return images / np.float32(self.scale), labels.astype(np.int32)
+        return self.preprocessing.normalized(images), labels.astype(np.int32)
+
+    def at(self, number: int) -> CutoutSet:
+        """Cutouts that batch ``number`` of a training is drawn from: all, always."""
+        return self
+
+    def _check_positives(self) -> None:
+        if not any(sky.has_positives for sky in self.skies):
+            raise ValueError(
+                "there is nothing to learn from: no cluster is in the middle of a cutout in any of "
+                f"the {len(self.skies)} skies; take more skies, or a lower limit of the mass"
+            )
 
 
 def _turned(rng: np.random.Generator, images: np.ndarray) -> np.ndarray:

@@ -45,6 +45,8 @@ class Recipe:
         In their order.
     weight_decay : float
         L2 penalty of the kernels.
+    adjacent : bool
+        Whether negatives that are adjacent to a positive cutout are learned from.
     batch_size : int
         Cutouts in a batch.
     validate_every : int
@@ -54,6 +56,7 @@ class Recipe:
     name: str
     stages: Sequence[Stage]
     weight_decay: float
+    adjacent: bool = True
     batch_size: int = 128
     validate_every: int = 100
 
@@ -72,7 +75,8 @@ class ImbalanceSchedule(Recipe):
     Stochastic gradient descent on cross-entropy, with an L2 penalty of 0.003. In stage r = 1 to 20
     there are r negatives for each positive. The rate rises from 5/3e-3 to 5e-3 over 500 batches and
     falls to 5e-4 after 1000; a stage ends when the validation loss has not fallen for 1000 batches,
-    and its best weights start the next one.
+    and its best weights start the next one. Negatives beside a positive cutout are left out
+    (section 1.2).
 
     Parameters
     ----------
@@ -86,7 +90,7 @@ class ImbalanceSchedule(Recipe):
         self, *, ratios: Sequence[float] = tuple(range(1, 21)), max_batches: int = 10_000
     ) -> None:
         stages = [Stage(ratio, _warm_up_then_fall, max_batches, patience=1000) for ratio in ratios]
-        super().__init__("imbalance", stages, weight_decay=0.003)
+        super().__init__("imbalance", stages, weight_decay=0.003, adjacent=False)
 
     def optimizer(self):
         """Stochastic gradient descent; the paper names no momentum."""
@@ -102,7 +106,10 @@ class ImbalanceSchedule(Recipe):
 
 
 class ModernRecipe(Recipe):
-    """AdamW with a cosine schedule and the focal loss (Lin et al. 2017, arXiv:1708.02002).
+    """AdamW with a cosine schedule and the focal loss.
+
+    AdamW is that of Loshchilov & Hutter (2019, arXiv:1711.05101), with a weight decay of 0.05, and
+    the focal loss that of Lin, Goyal et al. (2017, arXiv:1708.02002), with gamma = 2.
 
     Parameters
     ----------
@@ -115,7 +122,7 @@ class ModernRecipe(Recipe):
     """
 
     def __init__(
-        self, *, n_batches: int = 8000, ratio: float = 4.0, learning_rate: float = 2e-3
+        self, *, n_batches: int = 6000, ratio: float = 4.0, learning_rate: float = 2e-3
     ) -> None:
         def cosine(batch: int) -> float:
             warm = 0.1 * n_batches
@@ -129,7 +136,7 @@ class ModernRecipe(Recipe):
         """AdamW."""
         import keras
 
-        return keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=1e-3, clipnorm=1.0)
+        return keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=0.05, clipnorm=1.0)
 
     def loss(self):
         """Focal cross-entropy with gamma = 2."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,16 @@ import numpy as np
 
 from szfinder.evaluation import ScoreBook
 from szfinder.models import predict
+from szfinder.models.backend import make_deterministic
 from szfinder.training.cutouts import CutoutSet
 from szfinder.training.recipes import Recipe, Stage
+from szfinder.training.state import load_arrays, read_state
 from szfinder.utils.files import replacing
 
 if TYPE_CHECKING:
     import keras
+
+    from szfinder.training.stream import SkyStream
 
 __all__ = ["Trainer"]
 
@@ -30,7 +35,9 @@ class Trainer:
     """A training that leaves its state in a folder.
 
     The random numbers of a batch depend on the seed and its number alone, so that a training that
-    was stopped, and goes on from its folder, ends with the same weights.
+    was stopped, and goes on from its folder, ends with the same weights. On a CPU the same seed
+    gives the same weights to the last bit; for that, TensorFlow is told to add up in one order in
+    all that the process does from then on (``enable_op_determinism``).
 
     Parameters
     ----------
@@ -38,19 +45,28 @@ class Trainer:
         With two class probabilities as output.
     recipe : `~szfinder.training.Recipe`
         How it is trained.
-    training, validation : `~szfinder.training.CutoutSet`
-        Cutouts to learn from, and cutouts of other skies to stop by.
+    training : `~szfinder.training.CutoutSet` or `~szfinder.training.SkyStream`
+        Cutouts to learn from.
+    validation : `~szfinder.training.CutoutSet`
+        Cutouts of other skies to stop by.
     folder : str or path-like
-        Holds ``state.npz``, ``progress.json`` and ``log.csv``; made if need be.
+        Holds ``state.npz``, all that the training goes on from; ``log.csv``; and the best weights
+        of each stage, ``stage_0.npz`` and so on. It is made if need be.
     seed : int
         Of the batches.
+
+    Raises
+    ------
+    ValueError
+        If the validation skies lack cutouts with or without a cluster, or the folder holds a state
+        that is damaged or of another training.
     """
 
     def __init__(
         self,
         model: keras.Model,
         recipe: Recipe,
-        training: CutoutSet,
+        training: CutoutSet | SkyStream,
         validation: CutoutSet,
         *,
         folder: str | Path,
@@ -59,14 +75,18 @@ class Trainer:
         self.model, self.recipe = model, recipe
         self.training, self.seed = training, seed
         self.images, self.labels = validation.on_grid()
+        self._check_validation()
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        make_deterministic()
         model.compile(optimizer=recipe.optimizer(), loss=recipe.loss(), jit_compile=False)
         model.optimizer.build(model.trainable_variables)
         self.progress = {"stage": 0, "batch": 0, "total": 0, "best_loss": None, "best_batch": 0,
-                         "stages": [], "recipe": recipe.name, "seed": seed}  # fmt: skip
+                         "stages": [], "log": [], "recipe": recipe.name,
+                         "seed": seed}  # fmt: skip
         self._best = self._weights()
         self._restore()
+        self._n_safe = self.progress["total"]
 
     def run(self, *, progress_bar: bool = False) -> ScoreBook:
         """Train to the end of the recipe.
@@ -78,6 +98,12 @@ class Trainer:
         -------
         `~szfinder.evaluation.ScoreBook`
             Of the validation cutouts.
+
+        Raises
+        ------
+        OSError
+            If the state cannot be written, as on a full disk; the last one is still there, and the
+            same training goes on from it.
         """
         from tqdm import tqdm
 
@@ -105,7 +131,10 @@ class Trainer:
             if self._waited_long_enough(stage):
                 return
             rng = np.random.default_rng([self.seed, self.progress["total"]])
-            images, labels = self.training.batch(rng, self.recipe.batch_size, ratio=stage.ratio)
+            cutouts = self.training.at(self.progress["total"])
+            images, labels = cutouts.batch(
+                rng, self.recipe.batch_size, ratio=stage.ratio, adjacent=self.recipe.adjacent
+            )
             self.model.optimizer.learning_rate = rate = stage.learning_rate(batch)
             loss = float(self.model.train_on_batch(images, np.eye(2, dtype=np.float32)[labels]))
             self.progress["batch"] = batch + 1
@@ -118,7 +147,9 @@ class Trainer:
             if best is None or validation_loss < best:
                 self.progress |= {"best_loss": validation_loss, "best_batch": batch + 1}
                 self._best = self._weights()
-            self._log(stage, rate, loss, validation_loss)
+            self.progress["log"].append(
+                (self.progress["stage"], stage.ratio, batch + 1, rate, loss, validation_loss)
+            )
             self._save()
 
     def _waited_long_enough(self, stage: Stage) -> bool:
@@ -132,7 +163,7 @@ class Trainer:
         self._set_weights(self._best)
         book = self.score()
         index = self.progress["stage"]
-        with replacing(self.folder / f"stage_{index}.npz") as aside:
+        with self._replacing(f"stage_{index}.npz") as aside:
             np.savez(aside, *self._best)
         self.progress["stages"].append(
             {"ratio": stage.ratio, "f1": float(book.f1.max()), "threshold": book.best_threshold}
@@ -142,17 +173,20 @@ class Trainer:
 
     def _use_best_stage(self) -> None:
         best = int(np.argmax([stage["f1"] for stage in self.progress["stages"]]))
-        with np.load(self.folder / f"stage_{best}.npz") as arrays:
-            self._set_weights(list(arrays.values()))
+        self._set_weights(list(load_arrays(self.folder / f"stage_{best}.npz").values()))
+
+    def _check_validation(self) -> None:
+        n_positive = int(np.count_nonzero(self.labels))
+        n_negative = self.labels.size - n_positive
+        if not n_positive or not n_negative:
+            raise ValueError(
+                "the validation skies must have cutouts with a cluster and cutouts without; found "
+                f"{n_positive} and {n_negative}: take more skies"
+            )
 
     def _watched(self, ratio: float) -> tuple[np.ndarray, np.ndarray]:
         """Validation cutouts whose loss is watched, and weights that give them a ratio."""
         positive, negative = np.flatnonzero(self.labels), np.flatnonzero(self.labels == 0)
-        if not positive.size or not negative.size:
-            raise ValueError(
-                "the validation skies must have cutouts with a cluster and cutouts without; found "
-                f"{positive.size} and {negative.size}: take more skies"
-            )
         rng = np.random.default_rng(self.seed)
         negative = rng.choice(negative, min(N_WATCHED, negative.size), replace=False)
         watched = np.concatenate([positive, negative])
@@ -164,13 +198,6 @@ class Trainer:
         probability = predict(self.model, self.images[watched])
         right = probability[np.arange(watched.size), self.labels[watched]]
         return float(weights @ -np.log(np.maximum(right, 1e-7)))
-
-    def _log(self, stage: Stage, rate: float, loss: float, validation_loss: float) -> None:
-        values = (self.progress["stage"], stage.ratio, self.progress["batch"], rate, loss,
-                  validation_loss)  # fmt: skip
-        self.progress.setdefault("log", []).append(values)
-        with replacing(self.folder / "log.csv") as aside, aside.open("w", newline="") as file:
-            csv.writer(file).writerows([FIELDS, *self.progress["log"]])
 
     def _weights(self) -> list[np.ndarray]:
         return [np.array(weight) for weight in self.model.get_weights()]
@@ -187,40 +214,41 @@ class Trainer:
 
     def _save(self) -> None:
         """The whole state, in one file, so that it is never half of one and half of another."""
-        with replacing(self.folder / "state.npz") as aside:
+        with self._replacing("state.npz") as aside:
             np.savez(aside, progress=json.dumps(self.progress), **self._arrays())
+        self._n_safe = self.progress["total"]
+        self._write_log()
+
+    def _write_log(self) -> None:
+        """The log is part of the state, of which the file for reading is a copy."""
+        with self._replacing("log.csv") as aside, aside.open("w", newline="") as file:
+            csv.writer(file).writerows([FIELDS, *self.progress["log"]])
+
+    @contextmanager
+    def _replacing(self, name: str) -> Iterator[Path]:
+        try:
+            with replacing(self.folder / name) as aside:
+                yield aside
+        except OSError as error:
+            raise OSError(
+                f"cannot write {self.folder / name}: {error.strerror or error}. The training is "
+                f"safe up to batch {self._n_safe}: make room in {self.folder}, and give the same "
+                "command again to go on from there"
+            ) from error
 
     def _restore(self) -> None:
         path = self.folder / "state.npz"
         if not path.exists():
             return
-        with np.load(path) as file:
-            state = dict(file)
-        progress = json.loads(str(state.pop("progress")))
-        shapes, expected = (
-            {name: array.shape for name, array in arrays.items()}
-            for arrays in (state, self._arrays())
+        like, seed = self._arrays(), self.seed
+        progress, state = read_state(
+            path, like, self.model.name, recipe=self.recipe.name, seed=seed
         )
-        if shapes != expected:
-            raise ValueError(
-                f"{path} is the state of another network or optimizer: found {len(shapes)} arrays, "
-                f"expected {len(expected)}, of the shapes of the network {self.model.name!r}; "
-                "choose another folder, or the network it was made with"
-            )
-
-        for name in ("recipe", "seed"):
-            if progress[name] != self.progress[name]:
-                raise ValueError(
-                    f"{path} is the state of a training with {name} {progress[name]!r}, not "
-                    f"{self.progress[name]!r}; choose another folder, or the same {name}"
-                )
-
-        def part(name: str, n: int) -> list[np.ndarray]:
-            return [state[f"{name}_{i}"] for i in range(n)]
-
+        parts = {name: [state[key] for key in like if key.startswith(name)]
+                 for name in ("weights", "best", "optimizer")}  # fmt: skip
         self.progress = progress
-        self._set_weights(part("weights", len(self._best)))
-        self._best = part("best", len(self._best))
-        variables = self.model.optimizer.variables
-        for variable, value in zip(variables, part("optimizer", len(variables))):
+        self._set_weights(parts["weights"])
+        self._best = parts["best"]
+        for variable, value in zip(self.model.optimizer.variables, parts["optimizer"]):
             variable.assign(value)
+        self._write_log()

@@ -14,7 +14,7 @@ SMALL = {"input_shape": [16, 16, 2], "width": 4, "blocks": [1, 2], "dense": 8}
 CALIBRATION = {
     "platt": {"slope": 1.1, "intercept": -0.2},
     "thresholds": {"f1": 0.5},
-    "score_quantiles": [0.1, 0.9],
+    "score_quantiles": {"0.5": 0.1, "0.99": 0.9, "1.0": 0.9},
 }
 CARD = {"command": "train", "seed": 3, "data": {}, "date": "2026-01-01", "scores": {"f1": 0.6}}
 

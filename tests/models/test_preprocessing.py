@@ -66,9 +66,26 @@ def test_images(preprocessing):
     assert images[3, 7, 9, 1] == pytest.approx(cutouts[3, 1, 7, 9] / 40)
 
 
+def test_contrast(preprocessing):
+    """Free of a level, odd, linear for faint structure and logarithmic for a bright source."""
+    contrast = replace(preprocessing, normalization="contrast")
+    cutouts = np.random.default_rng(0).normal(size=(5, 2, 16, 16))
+    cutouts -= cutouts.mean(axis=(-2, -1), keepdims=True)
+    images = contrast.to_images(cutouts)
+    assert images.dtype == np.float32
+    np.testing.assert_allclose(images, preprocessing.to_images(cutouts), rtol=2e-3)
+    np.testing.assert_allclose(contrast.to_images(cutouts + 300), images, atol=2e-6)
+    np.testing.assert_allclose(contrast.to_images(-cutouts), -images, atol=1e-7)
+    source = np.zeros((1, 2, 16, 16))
+    source[0, 0, 8, 8] = 1e4
+    peak = contrast.to_images(source)[0, 8, 8, 0]
+    assert peak == pytest.approx(np.log(2 * 1e4 * (1 - 1 / 256) / 50), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     "wrong, message",
     [
+        ({"normalization": "rank"}, "unknown normalization 'rank'; use one of linear, contrast"),
         ({"unit": "K_CMB"}, "found 'K_CMB', expected 'uK_CMB'"),
         ({"scale": [1.0]}, "scale must be a positive number for each of the bands 90, 150"),
         ({"fwhm": [1.0, -1.0]}, "fwhm must be a positive number"),

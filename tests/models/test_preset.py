@@ -109,6 +109,52 @@ def test_file_that_holds_no_weights(folder):
         Preset.load(folder)
 
 
+def test_file_cut_short(folder):
+    """Even where the hash has been brought in line."""
+    path = folder / "model.weights.h5"
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(ValueError, match="model.weights.h5 is not the file that card.json desc"):
+        Preset.load(folder)
+    edit(folder / "card.json", sha256=preset_module._sha256(path))
+    with pytest.raises(ValueError, match="model.weights.h5 is no weights file of Keras"):
+        Preset.load(folder)
+
+
+def test_weights_of_another_preset(preset, folder, tmp_path):
+    """Of the same shapes, so that only the hash can tell."""
+    weights = {name: [0.5 * a for a in arrays] for name, arrays in preset.weights.items()}
+    replace(preset, weights=weights).save(tmp_path / "other")
+    name = "model.weights.h5"
+    (folder / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    with pytest.raises(ValueError, match="small/model.weights.h5 is not the file that card.json"):
+        Preset.load(folder)
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"platt": {"slope": 1.0}}, "platt lacks intercept"),
+        ({"platt": [1.0, 0.0]}, "platt must be numbers by name"),
+        ({"platt": {"slope": "1", "intercept": 0}}, "slope of platt must be a finite number"),
+        ({"platt": {"slope": 1, "intercept": np.nan}}, "intercept of platt must be a finite num"),
+        ({"platt": {"slope": -0.5, "intercept": 0}}, "slope of platt must be positive; found -0.5"),
+        ({"platt": {"slope": 0, "intercept": 0}}, "slope of platt must be positive; found 0"),
+        ({"thresholds": {}}, "thresholds lacks f1"),
+        ({"thresholds": {"f1": 1.5}}, "threshold of f1 must be between 0 and 1; found 1.5"),
+        ({"thresholds": {"f1": None}}, "threshold of f1 must be a finite number; found None"),
+        ({"score_quantiles": {"0.5": 0.2, "1.0": 0.1}}, "score_quantiles must not fall"),
+        ({"score_quantiles": {"10.0": 0.2, "9.0": 0.3}}, "score_quantiles must not fall"),
+        ({"score_quantiles": {"0.5": "low"}}, "quantile 0.5 of the score must be a finite number"),
+    ],
+)
+def test_calibration_that_cannot_be(preset, folder, changed, message):
+    with pytest.raises(ValueError, match=f"calibration of preset 'small': {message}"):
+        replace(preset, calibration={**preset.calibration, **changed})
+    edit(folder / "calibration.json", **changed)
+    with pytest.raises(ValueError, match=f"small/calibration.json: {message}"):
+        Preset.load(folder)
+
+
 def test_wrong_number_of_parameters(folder):
     edit(folder / "card.json", n_parameters=7)
     with pytest.raises(ValueError, match="parameters, and card.json says 7"):

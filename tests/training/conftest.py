@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from szfinder.models import Preprocessing
 from szfinder.training import CutoutSet, SkyCutouts
 
-SCALE = np.array([2.0, 4.0])
+PREPROCESSING = Preprocessing("blobs", ["a", "b"], [90, 150], [1, 1], [2, 4], 1.0, 8)
 
 
 def blob_sky(seed, *, n_blobs=12, shape=(96, 88)):
@@ -28,13 +29,19 @@ def blobs():
 
 
 @pytest.fixture(scope="session")
+def preprocessing():
+    """Divides the bands by 2 and 4."""
+    return PREPROCESSING
+
+
+@pytest.fixture(scope="session")
 def training():
-    return CutoutSet([blob_sky(seed) for seed in (1, 2, 3)], SCALE)
+    return CutoutSet([blob_sky(seed) for seed in (1, 2, 3)], PREPROCESSING)
 
 
 @pytest.fixture(scope="session")
 def validation():
-    return CutoutSet([blob_sky(11), blob_sky(12)], SCALE)
+    return CutoutSet([blob_sky(11), blob_sky(12)], PREPROCESSING)
 
 
 @pytest.fixture(scope="session")

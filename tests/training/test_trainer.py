@@ -1,6 +1,11 @@
 """Trainer: it learns, and where it was stopped does not show."""
 
 import csv
+import resource
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
@@ -54,17 +59,26 @@ class Stopped(Exception):
     """The training was stopped."""
 
 
+def before_batch(trainer, n_batches, action):
+    """Have something done before the batch of that number is drawn."""
+    usual = trainer.training.at
+
+    class Acting:
+        def at(self, number):
+            if number == n_batches:
+                action()
+            return usual(number)
+
+    trainer.training = Acting()
+
+
+def stop():
+    raise Stopped
+
+
 def stop_after(trainer, n_batches):
     """Run a training, and stop it before its batch of that number is drawn."""
-    draw = trainer.training.batch
-
-    class Stopping:
-        def batch(self, rng, n, *, ratio):
-            if trainer.progress["total"] == n_batches:
-                raise Stopped
-            return draw(rng, n, ratio=ratio)
-
-    trainer.training = Stopping()
+    before_batch(trainer, n_batches, stop)
     with pytest.raises(Stopped):
         trainer.run()
 
@@ -109,11 +123,7 @@ def test_resumed_where_patience_had_ended_a_stage(make_trainer):
     assert n_batches < 40
 
     stopped = make_trainer("parts", recipe)
-
-    def stop(stage):
-        raise Stopped
-
-    stopped._end_of_stage = stop
+    stopped._end_of_stage = lambda stage: stop()
     with pytest.raises(Stopped):
         stopped.run()
     resumed = make_trainer("parts", recipe)
@@ -207,7 +217,127 @@ def test_state_of_another_seed(make_trainer):
 
 
 def test_validation_without_clusters(make_model, training, blobs, tmp_path):
-    nothing = CutoutSet([blobs(1, n_blobs=0)], training.scale)
-    trainer = Trainer(make_model(), RECIPE, training, nothing, folder=tmp_path)
+    nothing = CutoutSet([blobs(1, n_blobs=0)], training.preprocessing)
     with pytest.raises(ValueError, match="cutouts with a cluster.*found 0 and 210"):
+        Trainer(make_model(), RECIPE, training, nothing, folder=tmp_path)
+
+
+def test_training_without_clusters(make_model, training, validation, blobs, tmp_path):
+    """Refused at the first batch, not after the last."""
+    nothing = CutoutSet([blobs(1, n_blobs=0)], training.preprocessing)
+    trainer = Trainer(make_model(), RECIPE, nothing, validation, folder=tmp_path)
+    with pytest.raises(ValueError, match="cluster"):
         trainer.run()
+    assert trainer.progress["total"] == 0
+
+
+@contextmanager
+def full_disk(size):
+    """No file can grow beyond a size in bytes; the signal that goes with it is ignored."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, usual)
+
+
+@pytest.mark.parametrize("n_batches, n_safe", [(0, 0), (12, 10), (33, 30)])
+def test_full_disk(make_trainer, n_batches, n_safe):
+    whole = make_trainer("whole")
+    whole.run()
+    trainer = make_trainer("parts")
+    with ExitStack() as stack:
+        before_batch(trainer, n_batches, lambda: stack.enter_context(full_disk(9000)))
+        with pytest.raises(OSError, match=f"parts/state.npz: File too large.*to batch {n_safe}:.*"
+                                          "make room in .*parts.*same command") as error:
+            trainer.run()
+    assert str(error.value).count("\n") == 0
+    left = {path.name for path in trainer.folder.iterdir()}
+    assert left <= {"state.npz", "log.csv", "stage_0.npz"}
+    assert ("state.npz" in left) == (n_safe > 0)
+    resumed = make_trainer("parts")
+    assert resumed.progress["total"] == n_safe
+    resumed.run()
+    assert_same_training(whole, resumed)
+
+
+def test_log_is_that_of_the_state(make_trainer):
+    """Whatever became of the log, and wherever the training was stopped."""
+    stop_after(make_trainer(), 13)
+    log = make_trainer().folder / "log.csv"
+    expected = log.read_text()
+    assert expected.count("\n") == 3
+    log.write_text(expected + "0,1,15,0.004,0.3,0.2\r\n")
+    make_trainer()
+    assert log.read_text() == expected
+
+
+@pytest.mark.parametrize("name", ["state.npz", "stage_0.npz"])
+@pytest.mark.parametrize("damage", [
+    lambda content: content[: len(content) // 2],
+    lambda content: b"",
+    lambda content: content[:2000] + bytes(200) + content[2200:],
+], ids=["cut short", "empty", "overwritten"])
+def test_damaged_file(make_trainer, name, damage):
+    recipe = ShortRecipe(Stage(1, falling, 5))
+    trainer = make_trainer(recipe=recipe)
+    trainer.run()
+    path = trainer.folder / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=f"{name} is damaged.*copy of it.*from the beginning"):
+        make_trainer(recipe=recipe).run()
+
+
+def test_interrupted_at_any_time(make_trainer):
+    """By the signal of control-C, from a clock that knows nothing of batches."""
+    whole = make_trainer("whole")
+    whole.run()
+    usual = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for seconds in (0.7, 1.1, 1.5):
+            trainer = make_trainer("parts")
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            with pytest.raises(KeyboardInterrupt):
+                trainer.run()
+                signal.pause()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+    resumed = make_trainer("parts")
+    resumed.run()
+    assert_same_training(whole, resumed)
+
+
+TWICE = """
+import sys
+import numpy as np
+import tensorflow
+tensorflow.config.threading.set_intra_op_parallelism_threads(4)
+from szfinder.models import build_resnet
+from szfinder.training import ModernRecipe, Trainer
+
+class Noise:
+    def at(self, number):
+        return self
+    def batch(self, rng, n, *, ratio=1, adjacent=True):
+        return rng.standard_normal((n, 24, 24, 3), np.float32), rng.integers(2, size=n)
+    def on_grid(self):
+        return self.batch(np.random.default_rng(1), 64)
+
+def train(folder):
+    model = build_resnet(input_shape=[24, 24, 3], width=8, blocks=[1, 1], dense=32, seed=1)
+    Trainer(model, ModernRecipe(n_batches=6), Noise(), Noise(), folder=folder, seed=2).run()
+    return b"".join(weight.tobytes() for weight in model.get_weights())
+
+assert train(sys.argv[1] + "/one") == train(sys.argv[1] + "/two")
+"""
+
+
+def test_same_bits_with_several_threads(keras, tmp_path):
+    """In a process of its own, where nobody but the trainer asked for it."""
+    code = [sys.executable, "-W", "ignore", "-c", TWICE, str(tmp_path)]
+    done = subprocess.run(code, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
