@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from szfinder.cli.tables import read_table
+
 if TYPE_CHECKING:
     from astropy.table import QTable
     from matplotlib.figure import Figure
@@ -79,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(
             f"cannot write figures to {folder}: it is no folder, and there is none to make it in"
         )
-    comparison = _Comparison(options, _read(options.catalogue), _read(options.truth))
+    comparison = _Comparison(options, read_table(options.catalogue), read_table(options.truth))
     thresholds = [options.threshold]
     if comparison.book.f1.any():
         thresholds.append(comparison.book.best_threshold)
@@ -152,20 +154,6 @@ def _positive(text: str) -> float:
     if number <= 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0; found {text!r}")
     return number
-
-
-def _read(path: str) -> "QTable":
-    from astropy.io.registry import IORegistryError
-    from astropy.table import QTable
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"cannot read {path}: there is no such file")
-    try:
-        return QTable.read(path)
-    except (IORegistryError, ValueError, OSError) as error:
-        # The rest of what astropy says is a list of formats.
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"cannot read {path} as a table: {reason}") from error
 
 
 @contextmanager

@@ -4,16 +4,23 @@ import argparse
 import warnings
 from pathlib import Path
 
+from szfinder.cli.maps import add_map_options, read_band_maps
+
 __all__ = ["add_parser", "run"]
 
 EPILOG = """\
 example:
   szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
       -o clusters.ecsv --regions clusters.reg --plot clusters.png
+  szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
+      --finder cnn -o clusters.ecsv
 """
 
 #: Rows of the catalogue that are printed.
 MAX_ROWS = 20
+#: Their columns, where the finder has them, and how their numbers look.
+SHOWN = {"name": None, "score": ".3g", "probability": ".3f", "theta_c": ".2f", "y_c": ".2e",
+         "flags": None}  # fmt: skip
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -25,14 +32,17 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_map_options(parser, maps="maps", required=True)
     add = parser.add_argument
-    add("maps", nargs="+", metavar="BAND=FILE", type=_assignment, help="the map of each band")
-    add("--instrument", required=True, help="name of a preset, or path of a YAML file")
-    add("--ivar", nargs="+", metavar="BAND=FILE", type=_assignment, default=[],
-        help="the inverse-variance map of each band")  # fmt: skip
-    add("--unit", help="unit of the maps, where their headers do not say")
-    add("--finder", choices=["matched-filter"], default="matched-filter")
-    add("--threshold", type=float, default=4.5, help="least score (default: %(default)s)")
+    add("--finder", choices=["matched-filter", "cnn"], default="matched-filter",
+        help="how they are found (default: %(default)s)")  # fmt: skip
+    add("--weights", metavar="NAME_OR_FOLDER",
+        help="trained weights of the cnn (default: deepsz-spt3g)")  # fmt: skip
+    add(
+        "--threshold",
+        type=float,
+        help="least score (default: S/N of 4.5, or the probability that suits the weights)",
+    )
     add("-o", "--output", metavar="FILE", help="catalogue (.ecsv or .fits)")
     add("--regions", metavar="FILE", help="ds9 region file (.reg)")
     add("--plot", metavar="FILE", help="picture of the score map (.png, .pdf)")
@@ -41,18 +51,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the maps, find the clusters, write what was asked for, and print the brightest."""
-    from szfinder.finders import MatchedFilterFinder, NoDetectionsWarning
+    from szfinder.finders import NoDetectionsWarning
     from szfinder.finders.files import write_catalogue, write_regions
-    from szfinder.maps import read_maps
 
     _check_outputs(options)
-    maps = read_maps(
-        _mapping(options.maps),
-        instrument=options.instrument,
-        ivar=_mapping(options.ivar) or None,
-        unit=options.unit,
-    )
-    finder = MatchedFilterFinder(threshold=options.threshold)
+    finder = _finder(options)
+    maps = read_band_maps(options)
     score_map = finder.score_map(maps)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NoDetectionsWarning)
@@ -70,13 +74,18 @@ def run(options: argparse.Namespace) -> None:
         print(f"wrote {path}")
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    band, separator, path = text.partition("=")
-    if not (band and separator and path):
-        raise argparse.ArgumentTypeError(
-            f"expected BAND=FILE, such as 150=map.fits; found {text!r}"
+def _finder(options: argparse.Namespace):
+    """The finder that was asked for; what was not said is left to its defaults."""
+    from szfinder.finders import CNNFinder, MatchedFilterFinder
+
+    given = {} if options.threshold is None else {"threshold": options.threshold}
+    if options.finder == "cnn":
+        return (
+            CNNFinder(**given) if options.weights is None else CNNFinder(options.weights, **given)
         )
-    return band, path
+    if options.weights is not None:
+        raise ValueError("--weights is for --finder cnn; the matched filter has none")
+    return MatchedFilterFinder(**given)
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
@@ -92,15 +101,6 @@ def _check_outputs(options: argparse.Namespace) -> None:
             raise ValueError(f"cannot write {path}: there is no folder {Path(path).parent}")
 
 
-def _mapping(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        bands = [band for band, _ in pairs]
-        twice = next(band for band in bands if bands.count(band) > 1)
-        raise ValueError(f"band {twice} is given more than once; give one file for each band")
-    return mapping
-
-
 def _write_plot(score_map, clusters, path: str) -> None:
     from szfinder.evaluation import plot_score_map
     from szfinder.utils.files import replacing
@@ -114,9 +114,9 @@ def _print_summary(maps, clusters) -> None:
     print(maps)
     print(f"{len(clusters)} clusters with a score of {clusters.meta['threshold']:g} or more")
     if len(clusters):
-        shown = clusters["name", "score", "theta_c", "y_c", "flags"][:MAX_ROWS]
-        for name, style in (("score", ".1f"), ("theta_c", ".2f"), ("y_c", ".2e")):
-            shown[name].info.format = style
+        shown = clusters[[name for name in SHOWN if name in clusters.colnames]][:MAX_ROWS]
+        for name in shown.colnames:
+            shown[name].info.format = SHOWN[name]
         print("\n".join(shown.pformat(max_lines=-1, max_width=-1)))
         if len(clusters) > MAX_ROWS:
             print(f"and {len(clusters) - MAX_ROWS} more")

@@ -73,6 +73,44 @@ def test_same_as_from_python(arguments, folder, tmp_path):
     np.testing.assert_array_equal(clusters["snr"], expected["snr"])
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A preset for the maps, of a network as it is before any training."""
+    pytest.importorskip("keras", reason="networks need Keras")
+    from szfinder.models import Preprocessing, Preset, build_network
+
+    arguments = {"input_shape": [16, 16, 3], "width": 2, "blocks": [1], "dense": 4, "seed": 1}
+    preset = Preset.from_model(
+        build_network("resnet", arguments), name="untrained", architecture="resnet",
+        arguments=arguments,
+        preprocessing=Preprocessing("mock", ("95", "150", "220"), (95, 150, 220), (1.7, 1.2, 1),
+                                    (100, 100, 100), 0.5, 16),
+        calibration={"platt": {"slope": 1.0, "intercept": 0.0}, "thresholds": {"f1": 1e-6},
+                     "score_quantiles": {}},
+        card={"command": "", "seed": 1, "data": {}, "date": "2026-01-01", "scores": {}})
+    folder = tmp_path_factory.mktemp("weights") / "untrained"
+    preset.save(folder)
+    return folder
+
+
+def test_cnn(arguments, folder, weights, tmp_path, capsys):
+    options = ["--finder", "cnn", "--weights", str(weights)]
+    outputs = {"-o": "cat.ecsv", "--regions": "cat.reg", "--plot": "cat.png"}
+    files = [text for name, file in outputs.items() for text in (name, str(tmp_path / file))]
+    assert main([*arguments, *options, *files]) == 0
+    out = capsys.readouterr().out
+    assert "score probability flags" in " ".join(out.split()) and "theta_c" not in out
+    assert names(tmp_path) == sorted(outputs.values())
+    clusters = QTable.read(tmp_path / "cat.ecsv")
+    assert clusters.meta["threshold"] == 1e-6 and clusters.meta["preset"] == "untrained"
+    maps = szfinder.read_maps({band: folder / f"{band}.fits" for band in (95, 150, 220)},
+                              instrument=folder / "mock.yaml")
+    expected = szfinder.finders.CNNFinder(weights)(maps)
+    np.testing.assert_allclose(clusters["score"], expected["score"], rtol=1e-4)
+    assert main([*arguments, *options, "--threshold", "4.5"]) == 0
+    assert "no pixel passed the threshold of 4.5" in capsys.readouterr().out
+
+
 def test_fits_catalogue(arguments, tmp_path, capsys):
     assert main([*arguments, "-o", str(tmp_path / "cat.fits")]) == 0
     assert len(QTable.read(tmp_path / "cat.fits")) >= 2
@@ -128,8 +166,11 @@ def test_long_catalogues_are_cut(arguments, monkeypatch, capsys):
     (lambda a: [*a, "--ivar", a[1], a[1]], ["band 95 is given more than once"]),
     (lambda a: [*a, "--unit", "furlong"], ["furlong"]),
     (lambda a: [*a, "--threshold", "nan"], ["threshold must be a positive number"]),
+    (lambda a: [*a, "--weights", "deepsz-spt3g"], ["--weights is for --finder cnn"]),
+    (lambda a: [*a, "--finder", "cnn", "--weights", "none"], ["unknown preset 'none'"]),
 ], ids=["missing file", "unknown band", "band twice", "unknown preset", "missing instrument",
-        "weights missing", "weights twice", "unit", "threshold"])
+        "weights missing", "weights twice", "unit", "threshold", "weights of no use",
+        "unknown weights"])
 def test_mistakes_get_one_line(arguments, tmp_path, capsys, change, message):
     path = tmp_path / "cat.ecsv"
     assert main([*change(arguments), "-o", str(path)]) == 1

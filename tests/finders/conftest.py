@@ -46,7 +46,7 @@ def make_preset():
                 instrument, scale=scale, pixel_size=pixel_size, image_size=13
             ),
             calibration={"platt": {"slope": platt[0], "intercept": platt[1]},
-                         "thresholds": {"f1": 0.5}, "score_quantiles": []},
+                         "thresholds": {"f1": 0.5}, "score_quantiles": {}},
             card={"command": "", "seed": 0, "data": {}, "date": "2026-01-01", "scores": {}},
         )
 

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from astropy.wcs import WCS
+from astropy.wcs import WCS, DistortionLookupTable, Sip
 
-from szfinder.finders import COLUMNS, NoDetectionsWarning, ScoreMap
-from szfinder.finders.cnn import CNNFinder
+from szfinder.finders import COLUMNS, FLAGS, CNNFinder, NoDetectionsWarning, ScoreMap, cnn
 from szfinder.maps import Band, Beam, Instrument, MapError, MapStack
 
 PIXEL = 0.25  # arcmin
@@ -31,10 +30,10 @@ def preset(make_preset, instrument):
                        steepness=0.1, scale=[50, 40, 30])
 
 
-def make_wcs(angle=0.0, parity=-1, cd=False):
+def make_wcs(angle=0.0, parity=-1, cd=False, projection="TAN"):
     wcs = WCS(naxis=2)
-    wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
-    wcs.wcs.crval = 30.0, -50.0
+    wcs.wcs.ctype = f"RA---{projection}", f"DEC--{projection}"
+    wcs.wcs.crval = (30.0, 0.0) if projection == "CAR" else (30.0, -50.0)
     wcs.wcs.crpix = 40.0, 90.0
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if cd:
@@ -91,13 +90,82 @@ def test_score_is_the_network_on_each_cutout(preset, maps, score_map):
     """One by one, without the finder; the calibration leaves the network's answer as it is."""
     model = preset.build_model()
     rng = np.random.default_rng(2)
+    probability = score_map.layers["probability"]
     for row, column in zip(rng.integers(35, size=12), rng.integers(30, size=12)):
         y, x = 4 * row, 4 * column
         image = np.moveaxis(maps.data[:, y : y + SIZE, x : x + SIZE], 0, -1) / [50, 40, 30]
         expected = model.predict_on_batch(image[None].astype("float32"))[0, 1]
-        assert score_map.data[row, column] == pytest.approx(expected, abs=2e-6)
-    assert 0 <= score_map.data.min() < 0.01 and 0.99 < score_map.data.max() <= 1
-    np.testing.assert_array_equal(score_map.layers["probability"], score_map.data)
+        assert probability[row, column] == pytest.approx(expected, abs=2e-6)
+    assert 0 <= probability.min() < 0.01 and 0.99 < probability.max() <= 1
+
+
+@pytest.mark.parametrize("stride, reach", [(0.25, 3.25), (1.0, 0.8125), (2.0, 0.5)])
+def test_score_is_the_mean_of_the_cutouts_around(preset, instrument, stride, reach):
+    """A square of half a cutout's side, 6.5 pixels, or at least of the pixel itself, by the area
+    of each pixel that is in it; cutouts that were not looked at do not count."""
+    maps = make_maps(instrument, shape=(60, 50), blobs=[(20, 20), (33, 31)])
+    mask = np.zeros(maps.shape, bool)
+    mask[25:30, 15:20] = True
+    score_map = CNNFinder(preset, stride=stride).score_map(maps, mask=mask)
+    probability = score_map.layers["probability"]
+    good = np.isfinite(probability)
+    rows, columns = np.indices(probability.shape)
+    assert not good.all()
+    np.testing.assert_array_equal(np.isfinite(score_map.data), good)
+    for row, column in np.argwhere(good):
+        area = good * np.prod([
+            np.clip(reach + 0.5 - abs(rows - row), 0, 1),
+            np.clip(reach + 0.5 - abs(columns - column), 0, 1),
+        ], axis=0)
+        expected = (area * np.nan_to_num(probability)).sum() / area.sum()
+        assert score_map.data[row, column] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("height", [-150.0, -400.0])
+@pytest.mark.parametrize("stride, tolerance", [(1.0, 0.25), (2.0, 0.5)])
+def test_position_is_better_than_the_stride(make_preset, instrument, height, stride, tolerance):
+    """To a quarter of it, with pixels of 0.5 arcmin, on probabilities that saturate."""
+    preset = make_preset(instrument, pixel_size=0.5, bands=[-0.5, -0.5, 0], level=20,
+                         steepness=0.1, scale=[50, 40, 30])
+    wcs = make_wcs()
+    wcs.wcs.cdelt *= 2
+    places = np.arange(25, 200, 45)
+    blobs = np.stack(np.meshgrid(places, places), -1).reshape(-1, 2)
+    blobs = blobs + np.random.default_rng(4).uniform(-3, 3, blobs.shape)
+    maps = make_maps(instrument, blobs=blobs, wcs=wcs, shape=(220, 220), height=height)
+    clusters = CNNFinder(preset, stride=stride)(maps)
+    assert len(clusters) == len(blobs)
+    truth = SkyCoord(maps.wcs.pixel_to_world(*blobs.T))
+    assert truth.match_to_catalog_sky(clusters["sky_centroid"])[1].arcmin.max() < tolerance
+
+
+def plateaus(preset, *centers, stride=1.0):
+    """Score map of probabilities of 0.99 wherever a cluster is in the middle 6 x 6 arcmin."""
+    y, x = np.indices((int(40 / stride),) * 2) * stride
+    near = [np.maximum(abs(x - x0), abs(y - y0)) < 3 for x0, y0 in centers]
+    probability = np.where(np.any(near, axis=0), 0.99, 0.01).astype(np.float32)
+    score = cnn._mean_over_square(probability, 4.0 / stride)
+    clusters = CNNFinder(preset).detect(
+        ScoreMap(score, make_wcs(), layers={"probability": probability}))
+    return clusters, np.transpose([clusters["x_centroid"], clusters["y_centroid"]]) * stride
+
+
+@pytest.mark.parametrize("stride", [0.5, 1.0, 2.0])
+def test_plateau(preset, stride):
+    clusters, found = plateaus(preset, (17.3, 20.6), stride=stride)
+    np.testing.assert_allclose(found, [(17.3, 20.6)], atol=stride / 2)
+    assert clusters["probability"][0] == pytest.approx(0.99)
+    assert clusters["flags"][0] == 0
+
+
+def test_two_plateaus(preset):
+    """Seven arcmin apart they are two clusters, although they touch; at five they are one."""
+    clusters, found = plateaus(preset, (10.3, 20.2), (17.3, 20.2))
+    np.testing.assert_allclose(found[np.argsort(found[:, 0])], [(10.3, 20.2), (17.3, 20.2)],
+                               atol=0.8)
+    assert list(clusters["flags"] & FLAGS["blended"]) == [FLAGS["blended"]] * 2
+    clusters, found = plateaus(preset, (10.3, 20.2), (15.3, 20.2))
+    np.testing.assert_allclose(found, [(12.8, 20.2)], atol=0.5)
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.7, np.pi / 2])
@@ -113,13 +181,39 @@ def test_wcs_of_the_score_map(preset, instrument, angle, parity, cd):
     assert found.separation(expected).arcsec.max() < 1e-3
 
 
+@pytest.mark.parametrize("projection, cd", [
+    ("CAR", False), ("ZEA", True), ("TAN", False), ("TAN-SIP", True), ("TAN-SIP", False),
+    ("table", False)])
+def test_wcs_of_the_score_map_with_distortion(preset, instrument, projection, cd):
+    """The distortions move pixels by up to 5 arcsec, and the middles of the cutouts with them."""
+    wcs = make_wcs(0.3, cd=cd, projection="TAN" if projection == "table" else projection)
+    if projection == "TAN-SIP":
+        a, b = np.zeros((2, 4, 4))
+        a[2, 0], a[1, 1], b[0, 2], b[3, 0] = 5e-5, 3e-5, -4e-5, 2e-7
+        wcs.sip = Sip(a, b, None, None, wcs.wcs.crpix)
+    if projection == "table":
+        table = np.linspace(0, 0.3, 30, dtype=np.float32).reshape(5, 6)
+        wcs.cpdis1 = DistortionLookupTable(table, (2, 3), (30, 40), (20, 25))
+    maps = make_maps(instrument, wcs=wcs, shape=(100, 90), blobs=[(20, 20)])
+    score_map = CNNFinder(preset, stride=2.0).score_map(maps)
+    row, column = np.indices(score_map.data.shape)
+    expected = wcs.pixel_to_world(8 * column + 6, 8 * row + 6)
+    found = score_map.wcs.pixel_to_world(column, row)
+    assert found.separation(expected).arcsec.max() < 0.01
+    np.testing.assert_allclose(score_map.wcs.world_to_pixel(expected), (column, row), atol=1e-3)
+    if projection in ("TAN-SIP", "table"):
+        plain = make_wcs(0.3, cd=cd).pixel_to_world(8 * column + 6, 8 * row + 6)
+        assert plain.separation(expected).arcsec.max() > 1
+
+
 def test_platt_scaling(make_preset, instrument, maps, score_map):
     """probability = 1 / (1 + exp(-(a logit + b)))."""
     scaled = make_preset(instrument, pixel_size=PIXEL, bands=[-0.5, -0.5, 0], level=20,
                          steepness=0.1, scale=[50, 40, 30], platt=(0.5, -1.5))
-    found = CNNFinder(scaled, stride=1.0).score_map(maps).data
-    usual = (score_map.data > 1e-3) & (score_map.data < 1 - 1e-3)
-    p = score_map.data[usual].astype(float)
+    found = CNNFinder(scaled, stride=1.0).score_map(maps).layers["probability"]
+    before = score_map.layers["probability"]
+    usual = (before > 1e-3) & (before < 1 - 1e-3)
+    p = before[usual].astype(float)
     np.testing.assert_allclose(found[usual], 1 / (1 + np.exp(1.5) * np.sqrt((1 - p) / p)),
                                rtol=1e-3)
     assert usual.sum() > 20
@@ -134,6 +228,12 @@ def test_threshold_of_the_preset(preset):
 def test_stride_must_be_positive(preset, stride):
     with pytest.raises(ValueError, match="stride must be positive"):
         CNNFinder(preset, stride=stride)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, "many"])
+def test_batch_size_must_be_a_number(preset, batch_size):
+    with pytest.raises(ValueError, match="batch_size must be a whole number from 1; found"):
+        CNNFinder(preset, batch_size=batch_size)
 
 
 def test_parameters_and_preset_from_a_folder(preset, maps, score_map, tmp_path):
@@ -171,7 +271,8 @@ def test_mask(preset, maps, score_map):
     n_bad = np.array([[mask[y : y + SIZE, x : x + SIZE].sum() for x in range(0, 120, 4)]
                       for y in range(0, 138, 4)])
     np.testing.assert_array_equal(np.isnan(masked.data), n_bad > 8)
-    np.testing.assert_allclose(masked.data[n_bad == 0], score_map.data[n_bad == 0], atol=1e-6)
+    found, usual = (part.layers["probability"][n_bad == 0] for part in (masked, score_map))
+    np.testing.assert_allclose(found, usual, atol=1e-6)
 
 
 @pytest.mark.parametrize("offset", [0.0, 500.0])

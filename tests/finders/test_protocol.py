@@ -56,7 +56,7 @@ FINDERS = {
 @pytest.fixture(scope="module")
 def cnn(make_preset, sky):
     """The network that is set by hand: bands in which the CMB cancels, every second pixel."""
-    preset = make_preset(sky.instrument, pixel_size=0.5, bands=[-0.4, -0.6, 1.0], level=66,
+    preset = make_preset(sky.instrument, pixel_size=0.5, bands=[-0.4, -0.6, 1.0], level=54,
                          steepness=0.08)
     return Entry(lambda **options: CNNFinder(preset, stride=1.0, **options),
                  COMMON | {"probability"}, bright=0.9, sure=0.5, stride=1.0)
