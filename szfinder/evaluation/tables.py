@@ -8,7 +8,7 @@ from astropy.table import Table
 __all__ = ["column_of", "positions_of", "scores_of"]
 
 #: Pairs of columns, in small letters, that hold equatorial positions.
-POSITION_COLUMNS = (("ra", "dec"), ("raj2000", "dej2000"))
+POSITION_COLUMNS = (("ra", "dec"), ("raj2000", "dej2000"), ("radeg", "dedeg"))
 
 
 def positions_of(table: Table) -> SkyCoord:
@@ -17,9 +17,9 @@ def positions_of(table: Table) -> SkyCoord:
     Parameters
     ----------
     table : `~astropy.table.Table`
-        With the column ``sky_centroid``, or ``ra`` and ``dec`` or ``RAJ2000`` and ``DEJ2000`` in
-        any letter case (degrees, unless they have a unit), or one column of
-        `~astropy.coordinates.SkyCoord`.
+        With the column ``sky_centroid``, or ``ra`` and ``dec``, ``RAJ2000`` and ``DEJ2000`` or
+        ``RAdeg`` and ``DEdeg`` in any letter case (degrees, unless they have a unit), or one
+        column of `~astropy.coordinates.SkyCoord`.
 
     Returns
     -------

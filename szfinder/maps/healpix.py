@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 
 from szfinder.maps.errors import MapError
 
-__all__ = ["HealpixMap", "Patch", "healpix_from_array", "healpix_from_table"]
+__all__ = ["HealpixMap", "Patch", "healpix_from_array", "healpix_from_table", "weighted_mean"]
 
 FRAMES = {"G": "galactic", "GALACTIC": "galactic",
           "C": "icrs", "Q": "icrs", "CELESTIAL": "icrs", "EQUATORIAL": "icrs", "ICRS": "icrs",
@@ -140,7 +140,7 @@ class Patch:
             self._neighbours[key] = list(map(self._find_neighbours(*key), self._blocks()))
         patch = np.full(self._shape[0] * self._shape[1], np.nan)
         for block, (on_sky, pixels, weights) in zip(self._blocks(), self._neighbours[key]):
-            patch[block][on_sky] = _weighted_mean(healpix_map.at(pixels), weights)
+            patch[block][on_sky] = weighted_mean(healpix_map.at(pixels), weights)
         return patch.reshape(self._shape)
 
     def _blocks(self):
@@ -166,7 +166,8 @@ def _compact(pixels):
     return pixels.astype(np.int32 if pixels.max(initial=0) < 2**31 else np.int64)
 
 
-def _weighted_mean(values, weights):
+def weighted_mean(values, weights):
+    """Mean over the neighbours, the first axis; weights so small that they are noise count as 0."""
     weights = np.where(weights > NEGLIGIBLE, weights, 0)
     values = np.where(weights > 0, values, 0)
     return (weights * values).sum(axis=0) / weights.sum(axis=0)
