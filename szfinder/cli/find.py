@@ -13,7 +13,7 @@ example:
   szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
       -o clusters.ecsv --regions clusters.reg --plot clusters.png
   szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
-      --finder cnn -o clusters.ecsv
+      --finder cnn --weights my-cnn/preset -o clusters.ecsv
 """
 
 #: Rows of the catalogue that are printed.

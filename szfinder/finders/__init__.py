@@ -9,9 +9,10 @@ that a network gives them.
 
 from szfinder.finders.base import SZFinder
 from szfinder.finders.catalogue import COLUMNS, FLAGS, Column, NoDetectionsWarning
-from szfinder.finders.cnn import CNNFinder
+from szfinder.finders.cnn import CNNFinder, UnlikeTrainingWarning
 from szfinder.finders.matched_filter import MatchedFilterFinder
 from szfinder.finders.score_map import ScoreMap
+from szfinder.finders.tiled import NothingToSearchError
 
 __all__ = [
     "COLUMNS",
@@ -20,6 +21,8 @@ __all__ = [
     "Column",
     "MatchedFilterFinder",
     "NoDetectionsWarning",
+    "NothingToSearchError",
     "SZFinder",
     "ScoreMap",
+    "UnlikeTrainingWarning",
 ]

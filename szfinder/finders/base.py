@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from concurrent.futures import Executor
 from typing import Any
 
 import astropy.units as u
@@ -13,9 +14,15 @@ from astropy.table import QTable
 from szfinder.finders.catalogue import COLUMNS, FLAGS, NoDetectionsWarning, make_catalogue
 from szfinder.finders.detection import centroids, label_objects, peaks
 from szfinder.finders.score_map import ScoreMap
+from szfinder.finders.tiled import find_in_tiles
 from szfinder.maps import MapError, MapStack
 
 __all__ = ["SZFinder"]
+
+#: Context that a finder has around the core of a tile, unless it says otherwise: in arcmin, and in
+#: smallest beams.
+MARGIN = 30.0
+MARGIN_BEAMS = 25.0
 
 
 class SZFinder(ABC):
@@ -41,9 +48,9 @@ class SZFinder(ABC):
             raise ValueError(f"threshold must be a positive number; found {threshold!r}")
         self.threshold = float(threshold)
 
-    def __call__(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> QTable:
+    def __call__(self, maps: MapStack | NDData, **options: Any) -> QTable:
         """Find clusters; see `find_clusters`."""
-        return self.find_clusters(maps, mask=mask)
+        return self.find_clusters(maps, **options)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
@@ -70,7 +77,15 @@ class SZFinder(ABC):
         `~szfinder.finders.ScoreMap`
         """
 
-    def find_clusters(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> QTable:
+    def find_clusters(
+        self,
+        maps: MapStack | NDData,
+        *,
+        mask: np.ndarray | None = None,
+        block_size: tuple[int, int] | str | None = None,
+        parallel: bool | int | Executor = False,
+        progress_bar: bool = False,
+    ) -> QTable:
         """Catalogue of the clusters in the maps.
 
         Parameters
@@ -79,13 +94,54 @@ class SZFinder(ABC):
             The maps; of plain NDData the meta must hold the ``instrument``.
         mask : `~numpy.ndarray`, optional
             Boolean, shape (ny, nx): True for pixels that are not to be used.
+        block_size : tuple of int or "auto", optional
+            Search the maps in tiles, whose cores are at most this large, ``(ny, nx)`` in pixels;
+            "auto" leaves it to the finder. By default the maps are searched as one.
+        parallel : bool, int or ``concurrent.futures.Executor``, optional
+            Search tiles at the same time: True for as many threads as there are CPUs, a number of
+            threads, or an executor or dask client to hand the tiles to, for example a
+            ``ProcessPoolExecutor``. Then ``block_size`` is "auto" if not given.
+        progress_bar : bool, optional
+            Show how many tiles are done.
 
         Returns
         -------
         `~astropy.table.QTable`
-            See `detect`.
+            See `detect`. Of the meta data of tiles it has what they have in common.
+
+        Raises
+        ------
+        ValueError
+            If the block size or ``parallel`` is not one of the above.
+        Exception
+            What is raised in a tile is raised with the tile in its message.
         """
-        return self.detect(self.score_map(maps, mask=mask))
+        if block_size is None and parallel is False:
+            return self.detect(self.score_map(maps, mask=mask))
+        maps = as_map_stack(maps)
+        clusters, highest = find_in_tiles(
+            self,
+            maps,
+            checked_mask(maps, mask),
+            block_size=block_size,
+            parallel=parallel,
+            progress_bar=progress_bar,
+        )
+        if not len(clusters):
+            self._warn_nothing_found(highest)
+        return clusters
+
+    def margin(self, maps: MapStack) -> float:
+        """Context that the finder needs around the core of a tile, in arcmin.
+
+        By default half a degree, or 25 of the smallest beam where that is more: what the matched
+        filter needs to measure the noise as in the whole.
+        """
+        return max(MARGIN, MARGIN_BEAMS * min(band.beam.fwhm for band in maps.bands))
+
+    def score_step(self, maps: MapStack) -> int:
+        """Side of a pixel of the score map in pixels of the maps."""
+        return 1
 
     def detect(self, score_map: ScoreMap) -> QTable:
         """Catalogue of the objects in a score map.
@@ -110,10 +166,15 @@ class SZFinder(ABC):
         NoDetectionsWarning
             If there is no object; the table then has all columns, and no row.
         """
+        clusters = self.catalogue(score_map)
+        if not len(clusters):
+            self._warn_nothing_found(np.fmax.reduce(score_map.data, axis=None))
+        return clusters
+
+    def catalogue(self, score_map: ScoreMap) -> QTable:
+        """The catalogue of `detect`, without a warning where it is empty."""
         score = score_map.data
         labels, blended = label_objects(score, self.threshold, prominence=self.prominence)
-        if not blended.size:
-            self._warn_nothing_found(score)
         y, x, summit = peaks(score, labels)
         summit = np.minimum(summit, self.max_score)
         y_centroid, x_centroid = centroids(score, labels)
@@ -134,11 +195,11 @@ class SZFinder(ABC):
         positions = SkyCoord(score_map.wcs.pixel_to_world(x_centroid, y_centroid))
         return make_catalogue(values, positions, {**score_map.meta, "threshold": self.threshold})
 
-    def _warn_nothing_found(self, score: np.ndarray) -> None:
-        if np.isfinite(score).any():
+    def _warn_nothing_found(self, highest: float) -> None:
+        if np.isfinite(highest):
             message = (
                 f"no pixel passed the threshold of {self.threshold:g}; the highest score is "
-                f"{np.nanmax(score):.3g}. Lower the threshold to see fainter objects."
+                f"{highest:.3g}. Lower the threshold to see fainter objects."
             )
         else:
             message = "the score map has no valid pixel: is the whole map masked?"

@@ -1,21 +1,26 @@
 """CNNFinder: a convolutional network looks at overlapping cutouts."""
 
+import warnings
 from collections.abc import Iterator
-from numbers import Integral
+from numbers import Integral, Real
 from os import PathLike
 from typing import Any
 
+import astropy.units as u
 import numpy as np
 from astropy.nddata import NDData
-from astropy.wcs import WCS, Sip
+from astropy.utils.exceptions import AstropyUserWarning
 from scipy import ndimage
 
 from szfinder.finders.base import SZFinder, as_map_stack, checked_mask
+from szfinder.finders.catalogue import FLAGS
+from szfinder.finders.cutout_wcs import wcs_of_cutouts
 from szfinder.finders.score_map import ScoreMap
+from szfinder.finders.tiled import NothingToSearchError
 from szfinder.maps import MapError, MapStack
-from szfinder.models import Preset, calibrated, predict
+from szfinder.models import Preprocessing, Preset, calibrated, predict
 
-__all__ = ["CNNFinder"]
+__all__ = ["CNNFinder", "UnlikeTrainingWarning"]
 
 #: Cutouts that are looked at in one go: they overlap, and each holds its own copy of the pixels.
 BLOCK = 4096
@@ -24,6 +29,14 @@ MAX_BAD = 0.05
 #: Part of the side of a cutout, in its middle, where the network sees a cluster without the effect
 #: of the edge: the middle two quarters of Lin et al. 2021, section 3.4.2.
 MIDDLE = 0.5
+#: Cutouts whose scatter is compared with that of the training.
+N_COMPARED = 1000
+#: Relative difference of the two from which on there is a warning.
+MAX_UNLIKE = 0.3
+
+
+class UnlikeTrainingWarning(AstropyUserWarning):
+    """The maps scatter otherwise than those the network was trained on."""
 
 
 class CNNFinder(SZFinder):
@@ -34,8 +47,18 @@ class CNNFinder(SZFinder):
     cutouts around it, so that at a small stride its probability is a plateau. The score of a place
     is therefore the mean probability of the cutouts that have it in the middle half of their sides:
     it is highest about the centre of the plateau, and a single cutout does not make a detection. At
-    the stride of the paper it is the probability itself. Two clusters are told apart where their
+    a stride of half a cutout or more, as that of the paper, the score map is the probability
+    itself. A detection has the summit of the parabola through the highest pixel and its neighbours,
+    which may be above the pixel, and never above 1. Two clusters are told apart where their
     plateaus are: from about 6 arcmin.
+
+    No cutout has its middle within half a cutout of the edge of the maps. A cluster there is seen,
+    if at all, by the outermost ones only, and found too far inside, by up to 3 arcmin. Detections
+    whose square lacks cutouts, or that have none on one side, have the flag ``edge``.
+
+    The probability holds for maps like those of the training. If contrasts within the cutouts
+    scatter by over 30 per cent more or less, there is a warning: other noise or foregrounds, or
+    another unit.
 
     The network is never run over the whole map at once: zero padding at the border of a cutout is
     part of what it has learned.
@@ -45,19 +68,23 @@ class CNNFinder(SZFinder):
     preset : str, path-like or `~szfinder.models.Preset`, optional
         Trained weights: the name of a preset that comes with the package, or a folder.
     threshold : float, optional
-        Least score of a detection; by default the probability that maximises F1 on the skies the
-        preset was validated on.
-    stride : float, optional
-        Distance of neighbouring cutouts in arcmin, rounded to whole pixels. Lin et al. use 6, and
-        propose a quarter of a cutout, 2. Below, positions are better by little, and the time grows
-        with the number of cutouts, as one over the square of the stride.
+        Least score of a detection, below 1. By default the probability that maximises F1 on the
+        skies the preset was validated on, of single cutouts at the stride of 6 arcmin. It serves at
+        smaller strides too: the best for the detections of ``deepsz-spt3g`` at a stride of 2 arcmin
+        is 0.36 on these skies, and that of the cutouts 0.38.
+    stride : float or `~astropy.units.Quantity`, optional
+        Distance of neighbouring cutouts, in arcmin if it has no unit, rounded to whole pixels; at
+        most a cutout. Lin et al. use 6, and propose a quarter of a cutout, 2. Below, positions are
+        better by little, and the time grows with the number of cutouts, as one over the square of
+        the stride. Above 6 some clusters are in no cutout's middle, and are missed.
     batch_size : int, optional
         Cutouts that the network takes at a time.
 
     Raises
     ------
     ValueError
-        If there is no such preset, or the threshold, the stride or the batch size is not positive.
+        If there is no such preset, the threshold is not between 0 and 1, the stride is no angle
+        between 0 and the side of a cutout, or the batch size is not positive.
 
     References
     ----------
@@ -73,18 +100,21 @@ class CNNFinder(SZFinder):
         preset: str | PathLike | Preset = "deepsz-spt3g",
         *,
         threshold: float | None = None,
-        stride: float = 2.0,
+        stride: float | u.Quantity = 2.0,
         batch_size: int = 256,
     ) -> None:
         self.preset = preset if isinstance(preset, Preset) else Preset.load(preset)
         if threshold is None:
             threshold = self.preset.calibration["thresholds"]["f1"]
         super().__init__(threshold=threshold)
-        if not 0 < stride < np.inf:
-            raise ValueError(f"stride must be positive, in arcmin; found {stride!r}")
+        if threshold >= 1:
+            raise ValueError(
+                f"threshold must be a probability, between 0 and 1; found {threshold!r}"
+            )
         if not isinstance(batch_size, Integral) or batch_size < 1:
             raise ValueError(f"batch_size must be a whole number from 1; found {batch_size!r}")
-        self.stride, self.batch_size = float(stride), int(batch_size)
+        self.stride = _checked_stride(stride, self.preset.preprocessing)
+        self.batch_size = int(batch_size)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -96,22 +126,40 @@ class CNNFinder(SZFinder):
             "weights_sha256": self.preset.card.get("sha256"),
         }
 
+    def margin(self, maps: MapStack) -> float:
+        """Context around the core of a tile in arcmin: a cutout, and half of a plateau."""
+        preprocessing = self.preset.preprocessing
+        return 1.25 * preprocessing.image_size * preprocessing.pixel_size
+
+    def score_step(self, maps: MapStack) -> int:
+        """The stride in pixels of the maps."""
+        pixel = np.sqrt(np.prod(maps.pixel_scale))
+        return int(np.clip(round(self.stride / pixel), 1, self.preset.preprocessing.image_size))
+
     def score_map(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> ScoreMap:
         """Mean probability of the cutouts that have a place in their middle.
 
         Parameters and result as in `SZFinder.score_map`; the pixels are the middles of the cutouts.
-        The layer ``probability`` is the calibrated probability of each cutout alone.
+        The layer ``probability`` is the calibrated probability of each cutout alone, ``flags`` has
+        ``edge`` where cutouts around are missing, and ``stride`` of the meta data is the one after
+        rounding to pixels.
 
         Raises
         ------
         `~szfinder.maps.MapError`
             If bands, beams or pixels are not those of the preset, or the maps are smaller than a
             cutout.
+
+        Warns
+        -----
+        UnlikeTrainingWarning
+            If contrasts within the cutouts scatter by over 30 per cent more or less than in the
+            training of the preset, in any band; of presets whose normalisation is ``contrast``.
         """
         maps = as_map_stack(maps)
         planes = self.preset.check_maps(maps)
         size = self.preset.preprocessing.image_size
-        step = max(1, int(round(self.stride / np.sqrt(np.prod(maps.pixel_scale)))))
+        step = self.score_step(maps)
         if min(maps.shape) < size:
             raise MapError(
                 "the maps are smaller than a cutout",
@@ -120,26 +168,74 @@ class CNNFinder(SZFinder):
             )
         windows, usable = _windows(maps, planes, mask, size, step)
         if not usable.any():
-            raise MapError(
+            raise NothingToSearchError(
                 "nothing of the maps is left to search",
                 found="no cutout",
                 expected=f"cutouts of {size} x {size} pixels with at most {MAX_BAD:.0%} bad ones",
                 hint="check the mask, and the bad pixels of each band",
             )
-        chance = np.full(usable.shape, np.nan, np.float32)
-        model = self.preset.build_model()
-        for rows in _blocks(usable):
-            images = self.preset.preprocessing.to_images(_filled(windows[rows]))
-            answer = predict(model, images, batch_size=self.batch_size)[:, 1]
-            chance[rows] = calibrated(answer, self.preset.calibration["platt"])
+        _warn_if_unlike(self.preset, windows, usable)
+        chance = self._probabilities(windows, usable)
         meta = {
             "finder": type(self).__name__,
             "instrument": maps.instrument.name,
             **self.parameters,
+            "stride": round(step * self.preset.preprocessing.pixel_size, 6),
         }
-        wcs = _wcs_of_cutouts(maps.wcs, size, step, chance.shape)
-        score = _mean_over_square(chance, MIDDLE * size / step)
-        return ScoreMap(score, wcs, layers={"probability": chance}, meta=meta)
+        wcs = wcs_of_cutouts(maps.wcs, size, step, chance.shape)
+        side = MIDDLE * size / step
+        layers = {"probability": chance, "flags": FLAGS["edge"] * _at_edge(usable, side)}
+        return ScoreMap(_mean_over_square(chance, side), wcs, layers=layers, meta=meta)
+
+    def _probabilities(self, windows: np.ndarray, usable: np.ndarray) -> np.ndarray:
+        chance = np.full(usable.shape, np.nan, np.float32)
+        for rows in _blocks(usable):
+            images = self.preset.preprocessing.to_images(_filled(windows[rows]))
+            answer = predict(self.preset.network, images, batch_size=self.batch_size)[:, 1]
+            chance[rows] = calibrated(answer, self.preset.calibration["platt"])
+        return chance
+
+
+def _checked_stride(stride: float | u.Quantity, preprocessing: Preprocessing) -> float:
+    """The stride in arcmin."""
+    try:
+        value = float(stride if isinstance(stride, Real) else stride.to_value(u.arcmin))
+    except (AttributeError, TypeError, u.UnitsError) as error:
+        raise ValueError(
+            f"stride must be a number of arcmin, or an angle with a unit; found {stride!r}"
+        ) from error
+    if not 0 < value < np.inf:
+        raise ValueError(f"stride must be positive, in arcmin; found {stride!r}")
+    size, pixel = preprocessing.image_size, preprocessing.pixel_size
+    if round(value / pixel) > size:
+        raise ValueError(
+            f"stride must be at most the side of a cutout, {size * pixel:.3g} arcmin; "
+            f"found {stride!r}: nothing between the cutouts would be looked at"
+        )
+    return value
+
+
+def _warn_if_unlike(preset: Preset, windows: np.ndarray, usable: np.ndarray) -> None:
+    """Compare the scatter within cutouts from all over the maps with that of the training."""
+    preprocessing = preset.preprocessing
+    if preprocessing.normalization != "contrast":
+        return
+    y, x = np.nonzero(usable)
+    some = np.linspace(0, y.size - 1, min(y.size, N_COMPARED)).astype(int)
+    found = preprocessing.scatter(_filled(windows[y[some], x[some]]))
+    unlike = [
+        f"{there:.3g} uK instead of {expected:.3g} uK in band {band!r}"
+        for band, there, expected in zip(preprocessing.bands, found, preprocessing.scale)
+        if abs(there / expected - 1) > MAX_UNLIKE
+    ]
+    if unlike:
+        warnings.warn(
+            f"the maps are unlike those that preset {preset.name!r} was trained on: contrasts in a "
+            f"cutout scatter by {', '.join(unlike)}. The noise, the foregrounds or the unit is "
+            "another one, and the scores are no probabilities. Train a network for such maps.",
+            UnlikeTrainingWarning,
+            stacklevel=3,
+        )
 
 
 def _windows(
@@ -174,12 +270,23 @@ def _blocks(usable: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield y[start : start + BLOCK], x[start : start + BLOCK]
 
 
+def _reach(side: float) -> int:
+    """Pixels on either side of the middle one that a square of that side touches."""
+    return int(np.ceil(max(side - 1, 0) / 2))
+
+
+def _at_edge(usable: np.ndarray, side: float) -> np.ndarray:
+    """Where a cutout is missing in the square around, or, if that is but one, next to it."""
+    around = np.ones((2 * max(_reach(side), 1) + 1,) * 2, dtype=bool)
+    return ~ndimage.binary_erosion(usable, around)
+
+
 def _mean_over_square(image: np.ndarray, side: float) -> np.ndarray:
     """Mean of the pixels of an image, those of NaN left out, in a square around each of them.
 
     Pixels that the square cuts count for the part of them that is in it, in both directions.
     """
-    reach = int(np.ceil(max(side - 1, 0) / 2))
+    reach = _reach(side)
     weight = np.clip(side / 2 + 0.5 - np.abs(np.arange(-reach, reach + 1)), 0, 1)
 
     def total(pixels: np.ndarray) -> np.ndarray:
@@ -191,38 +298,3 @@ def _mean_over_square(image: np.ndarray, side: float) -> np.ndarray:
     mean = np.full(image.shape, np.nan, np.float32)
     mean[good] = total(np.where(good, image, 0.0))[good] / total(good.astype(float))[good]
     return mean
-
-
-def _wcs_of_cutouts(wcs: WCS, size: int, step: int, shape: tuple[int, int]) -> WCS:
-    """WCS whose pixels are the cutouts: the first is at the middle of the first one.
-
-    Distortions (SIP, Shupe et al. 2005, and look-up tables) are in pixels, and so become finer.
-    """
-
-    def coarse_pixel(pixel: np.ndarray) -> np.ndarray:
-        return (np.asarray(pixel) - 1 - (size - 1) / 2) / step + 1
-
-    coarse = wcs.deepcopy()
-    coarse.pixel_shape = shape[::-1]
-    coarse.wcs.crpix = coarse_pixel(wcs.wcs.crpix)
-    if wcs.wcs.has_cd():
-        coarse.wcs.cd = wcs.wcs.cd * step
-    else:
-        coarse.wcs.cdelt = wcs.wcs.cdelt * step
-    if wcs.sip is not None:
-        polynomials = (wcs.sip.a, wcs.sip.b, wcs.sip.ap, wcs.sip.bp)
-        coarse.sip = Sip(*(_scaled(p, step) for p in polynomials), coarse_pixel(wcs.sip.crpix))
-    for table in (coarse.cpdis1, coarse.cpdis2, coarse.det2im1, coarse.det2im2):
-        if table is not None:
-            table.crval = coarse_pixel(table.crval)
-            table.cdelt = np.asarray(table.cdelt) / step
-            table.data = table.data / step
-    return coarse
-
-
-def _scaled(coefficients: np.ndarray | None, step: int) -> np.ndarray | None:
-    """Polynomial in two pixel coordinates, for pixels that are larger by a factor."""
-    if coefficients is None:
-        return None
-    power = np.add.outer(*map(np.arange, coefficients.shape))
-    return coefficients * float(step) ** (power - 1)

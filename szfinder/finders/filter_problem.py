@@ -24,6 +24,7 @@ from szfinder.filters import (
 from szfinder.filters.fourier import ARCMIN
 from szfinder.finders.base import checked_mask
 from szfinder.finders.catalogue import FLAGS
+from szfinder.finders.tiled import NothingToSearchError
 from szfinder.maps import Band, MapError, MapStack
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class FilterProblem:
         strip = self.footprint.edge_distance > EDGE_STRIP * widths.max() / pixel
         self.use = self.footprint.inside & ~self.footprint.holes & strip
         if not self.use.any():
-            raise MapError(
+            raise NothingToSearchError(
                 "nothing of the maps is left to search",
                 found=f"{np.count_nonzero(_good(maps, mask))} good pixels",
                 expected=f"a region wider than {2 * widths.max():.3g} arcmin, good in all bands",

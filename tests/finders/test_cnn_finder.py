@@ -1,16 +1,27 @@
 """CNNFinder, with a network whose answer is known, on maps of bumps."""
 
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS, DistortionLookupTable, Sip
 
-from szfinder.finders import COLUMNS, FLAGS, CNNFinder, NoDetectionsWarning, ScoreMap, cnn
+from szfinder.finders import (
+    COLUMNS,
+    FLAGS,
+    CNNFinder,
+    NoDetectionsWarning,
+    ScoreMap,
+    UnlikeTrainingWarning,
+    cnn,
+)
 from szfinder.maps import Band, Beam, Instrument, MapError, MapStack
+from szfinder.simulation import SkySimulator
 
 PIXEL = 0.25  # arcmin
 SHAPE = (150, 132)
@@ -78,9 +89,9 @@ def test_finds_the_blobs(preset, maps, stride, step):
     np.testing.assert_allclose(clusters["x_centroid"][index] * step + (SIZE - 1) / 2, x, atol=1e-6)
 
 
-@pytest.mark.parametrize("stride, shape", [(6.0, (6, 5)), (2.0, (18, 15)), (1.0, (35, 30))])
+@pytest.mark.parametrize("stride, shape", [(3.0, (12, 10)), (2.0, (18, 15)), (1.0, (35, 30))])
 def test_every_cutout_has_a_pixel(preset, maps, stride, shape):
-    """Of 138 and 120 places for the first pixel of a cutout, every 24th, 8th or 4th."""
+    """Of 138 and 120 places for the first pixel of a cutout, every 12th, 8th or 4th."""
     score_map = CNNFinder(preset, stride=stride).score_map(maps)
     assert score_map.data.shape == shape
     assert score_map.wcs.pixel_shape in (None, shape[::-1])
@@ -119,6 +130,40 @@ def test_score_is_the_mean_of_the_cutouts_around(preset, instrument, stride, rea
         ], axis=0)
         expected = (area * np.nan_to_num(probability)).sum() / area.sum()
         assert score_map.data[row, column] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("stride", [0.25, 0.5, 1.0, 2.0])
+def test_edge_is_where_the_square_lacks_cutouts(preset, instrument, stride):
+    """Those beyond the border of the maps as well as those that a mask has spoiled; the neighbours
+    at least, also where the square is but one cutout."""
+    maps = make_maps(instrument, shape=(80, 70), blobs=[])
+    mask = np.zeros(maps.shape, bool)
+    mask[35:40, 35:40] = True
+    score_map = CNNFinder(preset, stride=stride).score_map(maps, mask=mask)
+    missing = np.isnan(np.pad(score_map.layers["probability"], 20, constant_values=np.nan))
+    rows, columns = np.indices(missing.shape)
+    # of the square, and of half a pixel that it cuts
+    reach = max(3.25 / (stride / PIXEL) + 0.5, 1.5)
+    edge = score_map.layers["flags"] == FLAGS["edge"]
+    assert 0 < edge.mean() < 1 and set(np.unique(score_map.layers["flags"])) == {0, FLAGS["edge"]}
+    for row, column in np.ndindex(edge.shape):
+        square = (abs(rows - 20 - row) < reach) & (abs(columns - 20 - column) < reach)
+        assert edge[row, column] == missing[square].any()
+
+
+@pytest.mark.parametrize("stride", [0.5, 1.0])
+def test_clusters_at_the_edge_have_the_flag(preset, instrument, stride):
+    """They are found too far from the edge, of the maps or of a mask; one in the open is not."""
+    blobs = np.array([(2.5, 40.0), (56.5, 40.0), (30.2, 40.3)])
+    maps = make_maps(instrument, shape=(80, 100), blobs=blobs)
+    mask = np.zeros(maps.shape, bool)
+    mask[20:60, 60:] = True
+    clusters = CNNFinder(preset, stride=stride)(maps, mask=mask)
+    truth = SkyCoord(maps.wcs.pixel_to_world(*blobs.T))
+    index, distance, _ = truth.match_to_catalog_sky(clusters["sky_centroid"])
+    assert sorted(index) == [0, 1, 2]
+    assert list(clusters["flags"][index] & FLAGS["edge"]) == [FLAGS["edge"]] * 2 + [0]
+    assert distance[0].arcmin > 3 * PIXEL and distance[2].arcmin < stride / 2
 
 
 @pytest.mark.parametrize("height", [-150.0, -400.0])
@@ -228,6 +273,34 @@ def test_threshold_of_the_preset(preset):
 def test_stride_must_be_positive(preset, stride):
     with pytest.raises(ValueError, match="stride must be positive"):
         CNNFinder(preset, stride=stride)
+
+
+@pytest.mark.parametrize("stride", ["2", None, 2 * u.s, [1, 2] * u.arcmin, 2 * u.one])
+def test_stride_must_be_an_angle(preset, stride):
+    with pytest.raises(ValueError, match="stride must be a number of arcmin, or an angle"):
+        CNNFinder(preset, stride=stride)
+
+
+@pytest.mark.parametrize("stride", [3.4, 8.0, 5 * u.arcmin])
+def test_stride_must_leave_no_gaps(preset, stride):
+    with pytest.raises(ValueError, match="at most the side of a cutout, 3.25 arcmin; found"):
+        CNNFinder(preset, stride=stride)
+
+
+@pytest.mark.parametrize("stride, used", [(30 * u.arcsec, 0.5), (0.6, 0.5), (0.1, 0.25),
+                                          (np.float32(1), 1.0), (3.25, 3.25)])
+def test_stride_in_whole_pixels(preset, instrument, stride, used):
+    maps = make_maps(instrument, shape=(30, 30), blobs=[(15, 15)])
+    score_map = CNNFinder(preset, stride=stride).score_map(maps)
+    assert score_map.meta["stride"] == pytest.approx(used, rel=1e-4)
+    scale = score_map.wcs.proj_plane_pixel_scales()[1].to_value("arcmin")
+    assert scale == pytest.approx(used, rel=1e-4)
+
+
+@pytest.mark.parametrize("threshold", [1, 4.5])
+def test_threshold_must_be_a_probability(preset, threshold):
+    with pytest.raises(ValueError, match=f"between 0 and 1; found {threshold}"):
+        CNNFinder(preset, threshold=threshold)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, "many"])
@@ -351,6 +424,55 @@ def test_threads(preset, maps, score_map):
     with ThreadPoolExecutor(2) as pool:
         for again in pool.map(CNNFinder(preset, stride=1.0).score_map, [maps] * 3):
             np.testing.assert_allclose(again.data, score_map.data, atol=1e-6)
+
+
+def test_network_is_built_once_and_does_not_travel(preset, maps, score_map):
+    network = preset.network
+    finder = CNNFinder(preset, stride=1.0)
+    again = finder.score_map(maps)
+    assert preset.network is network
+    sent = pickle.loads(pickle.dumps(finder))
+    assert sent.preset.network is not network
+    for other in (again, sent.score_map(maps)):
+        np.testing.assert_allclose(other.data, score_map.data, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    pytest.importorskip("tensorflow", reason="networks need TensorFlow")
+    return CNNFinder("deepsz-spt3g", stride=8.0)
+
+
+@pytest.fixture(scope="module")
+def deepsz():
+    """A sky like those of the training."""
+    return SkySimulator.from_preset("deepsz", size=1, rng=1012).patch().maps
+
+
+def test_maps_like_those_of_the_training(trained, deepsz):
+    """Warnings are errors here; and holes, which are filled, do not matter."""
+    mask = np.random.default_rng(1).random(deepsz.shape) < 0.02
+    trained.score_map(deepsz)
+    trained.score_map(deepsz, mask=mask)
+
+
+def test_noisier_maps(trained, deepsz):
+    images = deepsz.data.copy()
+    images[1] += 60 * np.random.default_rng(1).standard_normal(deepsz.shape)
+    noisy = MapStack(images, wcs=deepsz.wcs, instrument=deepsz.instrument)
+    with pytest.warns(UnlikeTrainingWarning, match="uK instead of 30.6 uK in band '148'") as caught:
+        trained.score_map(noisy)
+    (warning,) = caught
+    assert "'90'" not in str(warning.message) and "'219'" not in str(warning.message)
+    found = float(str(warning.message).split("scatter by ")[1].split()[0])
+    assert found == pytest.approx(np.hypot(60, 30.6), rel=0.05)
+    assert warning.filename == __file__
+
+
+def test_maps_in_kelvin(trained, deepsz):
+    kelvin = MapStack(1e-6 * deepsz.data, wcs=deepsz.wcs, instrument=deepsz.instrument)
+    with pytest.warns(UnlikeTrainingWarning, match="deepsz-spt3g.*'90', .*'148', .*'219'.*unit"):
+        trained.score_map(kelvin)
 
 
 def test_finders_need_no_keras():
