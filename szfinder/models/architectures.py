@@ -5,6 +5,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from szfinder.models.resnet import build_resnet
+from szfinder.models.unet import build_unet
 
 if TYPE_CHECKING:
     import keras
@@ -14,6 +15,7 @@ __all__ = ["ARCHITECTURES", "build_network"]
 #: Name of an architecture and the function that builds it, untrained.
 ARCHITECTURES: dict[str, Callable[..., "keras.Model"]] = {
     "resnet": build_resnet,
+    "unet": build_unet,
 }
 
 

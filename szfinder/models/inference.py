@@ -47,7 +47,8 @@ def predict(
     # Every new shape of a batch is compiled anew, so that there are to be few of them: all batches
     # are filled up, and those of a short run are a power of two.
     size = min(batch_size, 1 << max(len(images) - 1, 0).bit_length())
-    answer = np.empty((len(images), *model.output_shape[1:]), np.float32)
+    shape = model.compute_output_shape((size, *images.shape[1:]))
+    answer = np.empty((len(images), *shape[1:]), np.float32)
     starts = range(0, len(images), size)
     for start in tqdm(starts, disable=not progress_bar, unit="batch"):
         batch = images[start : start + size]
@@ -58,7 +59,10 @@ def predict(
 def _checked_images(model: "keras.Model", images: np.ndarray) -> np.ndarray:
     images = np.asarray(images, dtype=np.float32)
     expected = model.input_shape[1:]
-    if images.shape[1:] != expected:
+    sides = images.shape[1:]
+    if len(sides) != len(expected) or any(
+        given not in (None, side) for given, side in zip(expected, sides)
+    ):
         raise ValueError(
             f"the images do not fit the network; found shape {images.shape}, expected "
             f"(n, {', '.join(map(str, expected))}): n, ny, nx, n_band"

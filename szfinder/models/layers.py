@@ -32,10 +32,33 @@ class Layers:
         self._seed = seed
         self._weight_decay = weight_decay
         self._n_kernels = 0
+        self._n_dropouts = 0
 
-    def image(self, shape: tuple[int, int, int]) -> "keras.KerasTensor":
-        """Input of shape (ny, nx, n_band)."""
+    def image(self, shape: tuple[int | None, int | None, int]) -> "keras.KerasTensor":
+        """Input of shape (ny, nx, n_band); of images of any size, ny and nx are None."""
         return self._keras.Input(tuple(shape), dtype="float32", name="image")
+
+    def multiples_only(
+        self, x: "keras.KerasTensor", side: int, *, name: str
+    ) -> "keras.KerasTensor":
+        """Images as they are; `ValueError` for those whose sides are no multiples of ``side``."""
+
+        class MultiplesOnly(self._keras.layers.Layer):
+            def call(self, images: "keras.KerasTensor") -> "keras.KerasTensor":
+                self.compute_output_shape(images.shape)
+                return images
+
+            def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple:
+                if any(n is not None and n % side for n in shape[1:3]):
+                    raise ValueError(
+                        f"the sides of an image must be multiples of {side} pixels; found "
+                        f"{shape[1]} x {shape[2]}: cut it, or fill it up"
+                    )
+                return tuple(shape)
+
+        layer = MultiplesOnly(name=name, dtype="float32")
+        layer.compute_output_shape(x.shape)  # Keras would wrap the error of the call below
+        return layer(x)
 
     def convolution(
         self,
@@ -45,12 +68,13 @@ class Layers:
         *,
         name: str,
         stride: int = 1,
+        batch_normalization: bool = True,
         relu: bool = True,
     ) -> "keras.KerasTensor":
-        """Convolution, batch normalisation and, unless told not to, ReLU.
+        """Convolution and, unless told not to, batch normalisation and ReLU.
 
-        The convolution has no bias, which the normalisation would take away. The normalisation
-        has the constants of He et al. (2016): momentum 0.9, epsilon 1e-5.
+        A convolution before a normalisation has no bias, which that would take away. The
+        normalisation has the constants of He et al. (2016): momentum 0.9, epsilon 1e-5.
         """
         layers = self._keras.layers
         x = layers.Conv2D(
@@ -58,20 +82,48 @@ class Layers:
             size,
             strides=stride,
             padding="same",
-            use_bias=False,
+            use_bias=not batch_normalization,
             name=f"{name}_conv",
             data_format="channels_last",
             dtype="float32",
             **self._kernel(),
         )(x)
-        x = layers.BatchNormalization(
-            axis=-1, momentum=0.9, epsilon=1e-5, name=f"{name}_bn", dtype="float32"
-        )(x)
+        if batch_normalization:
+            x = layers.BatchNormalization(
+                axis=-1, momentum=0.9, epsilon=1e-5, name=f"{name}_bn", dtype="float32"
+            )(x)
         return self.relu(x, name=f"{name}_relu") if relu else x
 
     def relu(self, x: "keras.KerasTensor", *, name: str) -> "keras.KerasTensor":
         """Rectified linear unit."""
         return self._keras.layers.ReLU(name=name, dtype="float32")(x)
+
+    def up_convolution(
+        self, x: "keras.KerasTensor", filters: int, size: int, *, name: str
+    ) -> "keras.KerasTensor":
+        """Transposed convolution that makes a square of ``size`` pixels of each pixel."""
+        return self._keras.layers.Conv2DTranspose(
+            filters,
+            size,
+            strides=size,
+            padding="valid",
+            name=name,
+            data_format="channels_last",
+            dtype="float32",
+            **self._kernel(),
+        )(x)
+
+    def activation(
+        self, x: "keras.KerasTensor", function: str, *, name: str
+    ) -> "keras.KerasTensor":
+        """A function of each value, by its name in Keras."""
+        return self._keras.layers.Activation(function, name=name, dtype="float32")(x)
+
+    def dropout(self, x: "keras.KerasTensor", rate: float, *, name: str) -> "keras.KerasTensor":
+        """In training, a part of the values at random is 0 and the rest is raised in turn."""
+        self._n_dropouts += 1
+        seed = _seed(self._seed, self._n_dropouts, 1)
+        return self._keras.layers.Dropout(rate, seed=seed, name=name, dtype="float32")(x)
 
     def max_pooling(
         self, x: "keras.KerasTensor", size: int, *, stride: int, name: str
@@ -89,6 +141,10 @@ class Layers:
     def sum(self, *tensors: "keras.KerasTensor", name: str) -> "keras.KerasTensor":
         """Sum of tensors of one shape."""
         return self._keras.layers.Add(name=name, dtype="float32")(tensors)
+
+    def concatenation(self, *tensors: "keras.KerasTensor", name: str) -> "keras.KerasTensor":
+        """The channels of all tensors, one after the other."""
+        return self._keras.layers.Concatenate(axis=-1, name=name, dtype="float32")(tensors)
 
     def flatten(self, x: "keras.KerasTensor", *, name: str) -> "keras.KerasTensor":
         """All pixels and channels in one row."""
@@ -116,9 +172,13 @@ class Layers:
     def _kernel(self) -> dict[str, Any]:
         """Initialiser of He et al. (2015), for layers before ReLU, and weight decay."""
         self._n_kernels += 1
-        entropy = np.random.SeedSequence([self._seed, self._n_kernels]).generate_state(1)
-        kernel = {"kernel_initializer": self._keras.initializers.HeNormal(seed=int(entropy[0]))}
+        seed = _seed(self._seed, self._n_kernels)
+        kernel = {"kernel_initializer": self._keras.initializers.HeNormal(seed=seed)}
         if self._weight_decay:
             # the gradient of L2(a) is 2 a times the kernel
             kernel["kernel_regularizer"] = self._keras.regularizers.L2(self._weight_decay / 2)
         return kernel
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

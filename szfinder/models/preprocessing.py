@@ -38,12 +38,15 @@ class Preprocessing:
         See `normalized`.
     unit : str, optional
         Unit of the maps: uK_CMB, no other.
+    offset : sequence of float, optional
+        What is subtracted from the maps before that, in uK_CMB; by default 0. Only ``linear``
+        takes it.
 
     Raises
     ------
     ValueError
-        If the bands' properties differ in number, something is not positive, or there is no such
-        normalisation.
+        If the bands' properties differ in number, something is not positive or not finite, or
+        there is no such normalisation.
     """
 
     instrument: str
@@ -55,6 +58,7 @@ class Preprocessing:
     image_size: int
     normalization: str = "linear"
     unit: str = "uK_CMB"
+    offset: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         if self.unit != "uK_CMB":
@@ -73,9 +77,24 @@ class Preprocessing:
                     f"{', '.join(self.bands)}; found {list(values)}"
                 )
             object.__setattr__(self, name, values)
+        self._check_offset()
         for name in ("pixel_size", "image_size"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be positive; found {getattr(self, name)!r}")
+
+    def _check_offset(self) -> None:
+        offset = tuple(float(value) for value in self.offset) or (0.0,) * len(self.bands)
+        if len(offset) != len(self.bands) or not np.isfinite(offset).all():
+            raise ValueError(
+                f"offset must be a finite number for each of the bands {', '.join(self.bands)}; "
+                f"found {list(offset)}"
+            )
+        if any(offset) and self.normalization != "linear":
+            raise ValueError(
+                f"the normalization {self.normalization!r} subtracts the mean of each image and "
+                f"takes no offset; found {list(offset)}"
+            )
+        object.__setattr__(self, "offset", offset)
 
     @classmethod
     def from_instrument(
@@ -86,6 +105,7 @@ class Preprocessing:
         pixel_size: float,
         image_size: int,
         normalization: str = "linear",
+        offset: Sequence[float] = (),
     ) -> "Preprocessing":
         """Preprocessing for the bands of an instrument; see `Preprocessing` for the parameters."""
         return cls(
@@ -97,6 +117,7 @@ class Preprocessing:
             pixel_size=pixel_size,
             image_size=image_size,
             normalization=normalization,
+            offset=offset,
         )
 
     @property
@@ -111,16 +132,26 @@ class Preprocessing:
     def normalized(self, images: np.ndarray) -> np.ndarray:
         """Images (n, ny, nx, n_band) in uK_CMB as the network takes them, in float32.
 
-        ``linear`` divides the bands by their scales. ``contrast`` takes the inverse hyperbolic sine
-        of the difference from the mean of the image, over the scale: the CMB, which hardly changes
-        across an image, is taken away, and sources a hundred times brighter than a cluster are
-        compressed.
+        ``linear`` subtracts the offsets of the bands and divides by their scales; with those of
+        `~szfinder.models.fit_left_gaussian` it is the normalisation of Bonjean (2020, section 3.2).
+        ``contrast`` takes the inverse hyperbolic sine of the difference from the mean of the image,
+        over the scale: the CMB, which hardly changes across an image, is taken away, and sources a
+        hundred times brighter than a cluster are compressed.
         """
         scale = np.float32(self.scale)
         if self.normalization == "linear":
-            return images.astype(np.float32) / scale
-        contrast = images - images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-        return np.arcsinh(contrast.astype(np.float32) / scale)
+            return (images.astype(np.float32) - np.float32(self.offset)) / scale
+        return np.arcsinh(_contrast(images) / scale)
+
+    def scatter(self, cutouts: np.ndarray) -> np.ndarray:
+        """Scatter of the contrasts of cutouts (n, n_band, ny, nx), band by band, in uK_CMB.
+
+        Half the range from the 16th to the 84th percentile, which sources do not widen: what
+        ``scale`` is in the training of a preset with the normalisation ``contrast``.
+        """
+        contrast = _contrast(np.moveaxis(cutouts, 1, -1))
+        low, high = np.percentile(contrast, [16, 84], axis=(0, 1, 2))
+        return (high - low) / 2
 
     def match(self, maps: MapStack) -> tuple[int, ...]:
         """The planes of the maps that the network takes, in its order.
@@ -140,8 +171,9 @@ class Preprocessing:
         Raises
         ------
         `~szfinder.maps.MapError`
-            If a band is missing, or a frequency, a beam or the pixel size differs by more than 5
-            per cent. The message lists all that differs.
+            If a band is missing, or a frequency, a beam or the pixel size, at the centre of the
+            maps or anywhere on their border, differs by more than 5 per cent. The message lists all
+            that differs.
         """
         planes: list[int | None] = []
         for name, frequency in zip(self.bands, self.frequencies):
@@ -189,11 +221,38 @@ class Preprocessing:
             )
 
     def _pixel_difference(self, maps: MapStack) -> Iterator[str]:
-        dy, dx = maps.pixel_scale
-        if _differs(dy, self.pixel_size) or _differs(dx, self.pixel_size):
+        sides = _pixel_sides(maps)
+        difference = np.abs(sides / self.pixel_size - 1).max(axis=1)
+        centre, worst = difference.size // 2, np.argmax(np.nan_to_num(difference))
+        if difference[centre] > TOLERANCE:
+            dy, dx = sides[centre]
             yield (
                 f"the pixels are {dy:.3g} x {dx:.3g} arcmin instead of {self.pixel_size:.3g} arcmin"
             )
+        elif difference[worst] > TOLERANCE:
+            dy, dx = sides[worst]
+            yield (
+                f"the pixels are {dy:.3g} x {dx:.3g} arcmin instead of {self.pixel_size:.3g} "
+                "arcmin at the border of the maps, though not at their centre: reproject the maps, "
+                "or cut them into pieces that are each reprojected"
+            )
+
+
+def _pixel_sides(maps: MapStack) -> np.ndarray:
+    """Sides (dy, dx) in arcmin of the pixels at the corners, the middles of the edges and the
+    centre of the maps, shape (9, 2); NaN where a projection leaves the sky."""
+    rows, columns = (np.linspace(0, n - 1, 3) for n in maps.shape)
+    y, x = (places.ravel() for places in np.meshgrid(rows, columns, indexing="ij"))
+    sky = maps.wcs.pixel_to_world
+    dy = sky(x, y - 0.5).separation(sky(x, y + 0.5))
+    dx = sky(x - 0.5, y).separation(sky(x + 0.5, y))
+    return np.transpose([dy.arcmin, dx.arcmin])
+
+
+def _contrast(images: np.ndarray) -> np.ndarray:
+    """Images (n, ny, nx, n_band) less the mean of each band in each image."""
+    contrast = images - images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    return contrast.astype(np.float32)
 
 
 def _differs(value: float, expected: float) -> bool:

@@ -5,8 +5,8 @@
 ``model.weights.h5``  weights, kernels as float16
 ``preprocess.json``   instrument, bands, beams, pixel size, scale; see `Preprocessing`
 ``calibration.json``  Platt coefficients, thresholds, quantiles of the score on a reference sky
-``card.json``         how trained: command, seed, recipe of the data, date, scores on the test
-                      sky; and sha256 and number of the weights
+``card.json``         how trained: command, seed, recipe of the data, date, scores on the skies it
+                      was validated on; and sha256 and number of the weights
 ====================  ==========================================================================
 """
 
@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,9 @@ class Preset:
     def __repr__(self) -> str:
         bands = ", ".join(self.preprocessing.bands)
         return f"<Preset {self.name!r}: {self.architecture}, bands {bands}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "network"}
 
     @classmethod
     def from_model(cls, model: "keras.Model", **properties: Any) -> "Preset":
@@ -180,6 +184,11 @@ class Preset:
                 f"preset {self.name!r}: {error}; config.json and {WEIGHTS} do not belong together"
             ) from error
         return model
+
+    @cached_property
+    def network(self) -> "keras.Model":
+        """The network for inference: built once, so that it is compiled once; see `build_model`."""
+        return self.build_model()
 
     def check_maps(self, maps: MapStack) -> tuple[int, ...]:
         """The planes of the maps that the network takes, in its order.

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
 
-from szfinder.maps import MapError
+from szfinder.maps import MapError, MapStack, wcs_for_patch
 from szfinder.models import Preprocessing
+from szfinder.models.left_gaussian import fit_left_gaussian
 
 BAND_90, BAND_150 = ("90", 95.0, 1.6), ("150", 150.0, 1.2)
 
@@ -46,6 +50,37 @@ def test_what_differs_is_named(preprocessing, make_maps, bands, pixel_size, mess
         preprocessing.match(make_maps(*bands, pixel_size=pixel_size))
 
 
+def blank(instrument, wcs, shape):
+    return MapStack(np.zeros((2, *shape), np.float32), wcs=wcs, instrument=instrument)
+
+
+def strip(declination):
+    """A narrow CAR map along a meridian, from a declination in the south to that in the north."""
+    half = 120 * declination
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---CAR", "DEC--CAR"
+    wcs.wcs.cdelt = -1 / 120, 1 / 120
+    wcs.wcs.crpix = 10.5, half + 0.5
+    return wcs, (2 * half, 20)
+
+
+def test_pixels_that_become_narrower(preprocessing, instrument):
+    """By the cosine of the declination."""
+    assert preprocessing.match(blank(instrument, *strip(15))) == (0, 1)
+    message = r"pixels are 0.5 x 0.383 arcmin instead of 0.5 arcmin at the border.*reproject.*cut"
+    with pytest.raises(MapError, match=message):
+        preprocessing.match(blank(instrument, *strip(40)))
+
+
+def test_pixels_of_a_tangent_plane(preprocessing, instrument):
+    """At a distance they shrink by its cosine, and along the radius by the square of it."""
+    patches = {size: wcs_for_patch(SkyCoord("30d -50d"), size * u.deg, 0.5 * u.arcmin)
+               for size in (10, 26)}
+    assert preprocessing.match(blank(instrument, *patches[10])) == (0, 1)
+    with pytest.raises(MapError, match="at the border of the maps"):
+        preprocessing.match(blank(instrument, *patches[26]))
+
+
 def test_all_differences_are_listed(preprocessing, make_maps):
     with pytest.raises(MapError, match="pixels are.*'90' has a beam.*'150' .* is not among"):
         preprocessing.match(make_maps(("90", 95.0, 5.0), pixel_size=1.0))
@@ -82,12 +117,24 @@ def test_contrast(preprocessing):
     assert peak == pytest.approx(np.log(2 * 1e4 * (1 - 1 / 256) / 50), rel=1e-4)
 
 
+def test_scatter(preprocessing):
+    """The standard deviation of normal noise: not the level, and not a few bright sources."""
+    rng = np.random.default_rng(0)
+    cutouts = rng.normal(size=(400, 2, 16, 16)) * np.array([3.0, 70.0])[:, None, None]
+    cutouts += rng.normal(size=(400, 2, 1, 1)) * 1e3
+    cutouts[:, :, 8, 8] += 500
+    np.testing.assert_allclose(preprocessing.scatter(cutouts), [3, 70], rtol=0.03)
+
+
 @pytest.mark.parametrize(
     "wrong, message",
     [
         ({"normalization": "rank"}, "unknown normalization 'rank'; use one of linear, contrast"),
         ({"unit": "K_CMB"}, "found 'K_CMB', expected 'uK_CMB'"),
         ({"scale": [1.0]}, "scale must be a positive number for each of the bands 90, 150"),
+        ({"offset": [1.0]}, "offset must be a finite number for each of the bands 90, 150"),
+        ({"offset": [1.0, np.inf]}, r"offset must be a finite number .* found \[1.0, inf\]"),
+        ({"offset": [1.0, 0.0], "normalization": "contrast"}, "'contrast' .* takes no offset"),
         ({"fwhm": [1.0, -1.0]}, "fwhm must be a positive number"),
         ({"pixel_size": 0}, "pixel_size must be positive; found 0"),
     ],
@@ -95,3 +142,67 @@ def test_contrast(preprocessing):
 def test_wrong_values(preprocessing, wrong, message):
     with pytest.raises(ValueError, match=message):
         replace(preprocessing, **wrong)
+
+
+def test_offset(preprocessing):
+    """Without one it is 0; it may be negative; and it is written with all else."""
+    assert preprocessing.offset == (0, 0)
+    shifted = replace(preprocessing, offset=[-20, 300])
+    cutouts = np.random.default_rng(0).normal(size=(3, 2, 8, 8))
+    np.testing.assert_allclose(
+        shifted.to_images(cutouts + [[[-20]], [[300]]]), preprocessing.to_images(cutouts), atol=1e-6
+    )
+    assert shifted.to_images(cutouts).dtype == np.float32
+    assert Preprocessing(**shifted.as_dict) == shifted
+
+
+@pytest.fixture(scope="module")
+def dusty():
+    """A Gaussian sky of mean -30 and scatter 50, and sources on a twelfth of its pixels."""
+    rng = np.random.default_rng(8)
+    sky = rng.normal(-30, 50, (500, 600))
+    return sky + 100 * rng.pareto(1.5, sky.shape) * (rng.random(sky.shape) < 1 / 12)
+
+
+def test_left_gaussian_does_not_see_sources(dusty):
+    (offset,), (scale,) = fit_left_gaussian([dusty])
+    # the error of the mean of so many pixels, all of them Gaussian, fitted on one side: 0.02 sigma
+    assert offset == pytest.approx(-30, abs=3)
+    assert scale == pytest.approx(50, rel=0.03)
+    assert dusty.mean() > -20
+    assert dusty.std() > 100
+
+
+def test_left_gaussian_of_gaussians_is_unbiased():
+    fits = [fit_left_gaussian([np.random.default_rng(seed).normal(3, 2, 200_000)])
+            for seed in range(25)]  # fmt: skip
+    mean, scatter = np.mean(fits, axis=0)[:, 0], np.std(fits, axis=0)[:, 0]
+    np.testing.assert_allclose(mean, [3, 2], atol=4 * scatter.max() / 5)
+    assert (scatter < [0.06, 0.03]).all()
+
+
+def test_left_gaussian_follows_the_unit_of_the_map(dusty):
+    offset, scale = fit_left_gaussian([dusty, 3 * dusty + 500])
+    assert offset[1] == pytest.approx(3 * offset[0] + 500, abs=1e-3 * scale[1])
+    assert scale[1] == pytest.approx(3 * scale[0], rel=1e-3)
+
+
+def test_left_gaussian_ignores_bad_pixels(dusty):
+    spoilt, mask = dusty.copy(), np.zeros(dusty.shape, bool)
+    spoilt[::3], mask[::3] = np.nan, True
+    spoilt[1::3, ::2], mask[1::3, ::2] = -40.0, True
+    left = fit_left_gaussian([dusty[~mask]])
+    assert fit_left_gaussian([spoilt], mask=mask) == left
+    assert fit_left_gaussian(np.where(mask, np.nan, spoilt)[None]) == left
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (np.full(9000, np.nan), "band 1 below its mode: found 0 good pixels, expected 4000"),
+        (np.full(9000, 7.0), "band 1 below its mode: most of the pixels have the same value, 7"),
+    ],
+)
+def test_no_left_gaussian(values, message):
+    with pytest.raises(ValueError, match=message):
+        fit_left_gaussian([np.random.default_rng(0).normal(size=9000), values])

@@ -1,0 +1,70 @@
+"""The weights that come with the package: whole, small, honest, and good for something."""
+
+import json
+
+import astropy.units as u
+import h5py
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+
+from szfinder.finders import CNNFinder
+from szfinder.models import Preset, available_presets
+from szfinder.models.preset import BUNDLED
+from szfinder.simulation import SkySimulator
+from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+
+WEIGHTS = "model.weights.h5"
+
+
+def test_there_are_some():
+    assert "deepsz-spt3g" in available_presets()
+
+
+@pytest.fixture(params=available_presets())
+def name(request):
+    return request.param
+
+
+def test_loads(name):
+    """Which includes that the weights are those of the card, by their hash and their number."""
+    preset = Preset.load(name)
+    assert preset.name == name and preset.card["sha256"]
+    assert all(np.isfinite(array).all() for arrays in preset.weights.values() for array in arrays)
+
+
+def test_another_file_is_refused(name, tmp_path):
+    for path in (BUNDLED / name).iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes() + b" " * (path.name == WEIGHTS))
+    with pytest.raises(ValueError, match="is not the file that card.json describes"):
+        Preset.load(tmp_path)
+
+
+def test_seeds_are_those_of_their_purpose(name):
+    data = json.loads((BUNDLED / name / "card.json").read_text())["data"]
+    for key, allowed in (("training", TRAINING_SEEDS), ("validation", VALIDATION_SEEDS)):
+        first, last = data[f"{key}_seeds"]
+        assert first in allowed and last in allowed and first <= last
+
+
+def test_file_is_small(name):
+    path = BUNDLED / name / WEIGHTS
+    assert path.stat().st_size < 20e6
+    types = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda _, item: types.setdefault(getattr(item, "ndim", 0) > 1, set()).add(item.dtype)
+            if isinstance(item, h5py.Dataset) else None
+        )  # fmt: skip
+    assert types == {True: {np.dtype("float16")}, False: {np.dtype("float32")}}
+
+
+def test_finds_the_most_massive_clusters():
+    pytest.importorskip("tensorflow", reason="networks need TensorFlow")
+    sky = SkySimulator.from_preset("deepsz", size=2, rng=1003).patch()
+    truth = sky.truth[(sky.truth["mvir"] >= 2e14 * u.Msun) & (sky.truth["redshift"] >= 0.25)]
+    largest = SkyCoord(truth["sky_centroid"][np.argsort(-truth["mvir"].value)[:5]])
+    assert len(largest) == 5
+    clusters = CNNFinder()(sky.maps)
+    _, distance, _ = largest.match_to_catalog_sky(clusters["sky_centroid"])
+    assert np.count_nonzero(distance.arcmin < 2) >= 4
