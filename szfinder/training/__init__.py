@@ -17,8 +17,13 @@ from szfinder.training.cnn import (
     train_cnn,
     train_cnn_on_maps,
 )
-from szfinder.training.cutouts import CutoutSet, SkyCutouts
+from szfinder.training.cutout_set import CutoutSet
+from szfinder.training.cutouts import SkyCutouts
+from szfinder.training.losses import focal_loss
+from szfinder.training.patches import FlatPatches, SkyPatches
 from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe, Recipe, Stage
+from szfinder.training.segments import disc_map, peak_map
+from szfinder.training.sky_split import SkySplit
 from szfinder.training.split import split_by_right_ascension
 from szfinder.training.stream import SkyStream
 from szfinder.training.trainer import Trainer
@@ -28,15 +33,21 @@ __all__ = [
     "RECIPES",
     "CNNTraining",
     "CutoutSet",
+    "FlatPatches",
     "ImbalanceSchedule",
     "ModernRecipe",
     "Recipe",
     "SkyCutouts",
+    "SkyPatches",
+    "SkySplit",
     "SkyStream",
     "Stage",
     "Trainer",
     "calibrate",
+    "disc_map",
     "expected_calibration_error",
+    "focal_loss",
+    "peak_map",
     "platt_scaling",
     "reliability",
     "split_by_right_ascension",

@@ -20,7 +20,8 @@ from szfinder.maps import Instrument, MapStack
 from szfinder.models import Preprocessing, Preset, build_network
 from szfinder.simulation import sky_preset
 from szfinder.training.calibration import calibrate
-from szfinder.training.cutouts import CutoutSet, SkyCutouts
+from szfinder.training.cutout_set import CutoutSet
+from szfinder.training.cutouts import SkyCutouts
 from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe, Recipe
 from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from szfinder.training.split import split_by_right_ascension
@@ -33,9 +34,15 @@ __all__ = ["CNN_TRAININGS", "RECIPES", "CNNTraining", "train_cnn", "train_cnn_on
 RECIPES = {"modern": ModernRecipe, "imbalance": ImbalanceSchedule}
 
 
+def _check_range(name: str, value: int, greatest: int | None = None) -> None:
+    if value < 1 or (greatest is not None and value > greatest):
+        expected = "1 or more" if greatest is None else f"from 1 to {greatest}"
+        raise ValueError(f"{name} must be {expected}; found {value!r}")
+
+
 @dataclass(frozen=True)
 class CNNTraining:
-    """What the classifier of a preset is trained on, and how.
+    """On which simulated skies a classifier is trained, and how.
 
     Parameters
     ----------
@@ -51,6 +58,12 @@ class CNNTraining:
         Side of the skies in degrees; by default the preset's own.
     seed : int, optional
         Of the first weights and the batches.
+
+    Raises
+    ------
+    ValueError
+        If there is no such sky, a number or the size is not positive, or there are more skies than
+        seeds.
     """
 
     sky: str
@@ -60,6 +73,14 @@ class CNNTraining:
     n_validation: int = 4
     size: float | None = None
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        sky_preset(self.sky)
+        _check_range("n_skies", self.n_skies, len(TRAINING_SEEDS))
+        _check_range("n_validation", self.n_validation, len(VALIDATION_SEEDS))
+        _check_range("width", self.width)
+        if self.size is not None and not self.size > 0:
+            raise ValueError(f"size must be positive, in degrees; found {self.size!r}")
 
 
 #: How the presets that come with the package are made.
@@ -93,26 +114,42 @@ def train_cnn(
     Returns
     -------
     `~szfinder.models.Preset`
-        Calibrated on the validation skies.
+        As it is in its folder, calibrated on the validation skies.
+
+    Raises
+    ------
+    ValueError
+        If there is no training of that name, the folder holds a damaged file or the state of
+        another training, the skies lack clusters or places without, or a loss is not finite.
+    OSError
+        If a sky or the state cannot be written, as on a full disk; the same call goes on.
     """
     folder = Path(folder)
     if isinstance(training, str):
+        if training not in CNN_TRAININGS:
+            raise ValueError(
+                f"unknown training {training!r}; use one of {', '.join(CNN_TRAININGS)}, or a "
+                "CNNTraining"
+            )
         training = CNN_TRAININGS[training]
     make = partial(_simulated, training, folder / "skies")
     training_seeds = TRAINING_SEEDS[: training.n_skies]
     validation_seeds = VALIDATION_SEEDS[: training.n_validation]
-    instrument = sky_preset(training.sky).instrument
-    preprocessing = _preprocessing(instrument, make(training_seeds[0]))
+    preset = sky_preset(training.sky)
+    preprocessing = _preprocessing(preset.instrument, make(training_seeds[0]))
     validation = CutoutSet([make(seed) for seed in validation_seeds], preprocessing)
     data = {
         "sky": training.sky,
+        "size": training.size or preset.size.to_value("deg").item(),
+        "n_skies": training.n_skies,
+        "n_validation": training.n_validation,
         "training_seeds": [training_seeds[0], training_seeds[-1]],
         "validation_seeds": [validation_seeds[0], validation_seeds[-1]],
     }
     with SkyStream(make, training_seeds, preprocessing, progress_bar=progress_bar) as stream:
         return _trained(
-            stream, validation, training, folder, data=data, command=command,
-            progress_bar=progress_bar,
+            stream, validation, folder, recipe=training.recipe, width=training.width,
+            seed=training.seed, data=data, command=command, progress_bar=progress_bar,
         )  # fmt: skip
 
 
@@ -122,7 +159,11 @@ def train_cnn_on_maps(
     folder: str | Path,
     *,
     mask: np.ndarray | None = None,
-    training: CNNTraining = CNNTraining("observed"),
+    test: float = 0.13,
+    validation: float = 0.2,
+    recipe: Recipe = ModernRecipe(),
+    width: int = 16,
+    seed: int = 1,
     command: str = "szfinder.training.train_cnn_on_maps",
     progress_bar: bool = False,
 ) -> Preset:
@@ -137,21 +178,41 @@ def train_cnn_on_maps(
         As for `SkyCutouts.from_maps`.
     folder, command, progress_bar
         As for `train_cnn`.
-    training : `CNNTraining`, optional
-        Recipe, width and seed are used.
+    test, validation : float, optional
+        Where these parts of the map end; as for `split_by_right_ascension`.
+    recipe, width, seed
+        As for `CNNTraining`.
 
     Returns
     -------
     `~szfinder.models.Preset`
-        Calibrated on the validation part of the maps.
+        As it is in its folder, calibrated on the validation part of the maps.
+
+    Raises
+    ------
+    ValueError
+        As from `split_by_right_ascension` and `train_cnn`, or if the width is not positive.
+    `~szfinder.maps.MapError`
+        As from `SkyCutouts.from_maps`.
+    OSError
+        If the state cannot be written, as on a full disk; the same call goes on.
     """
+    _check_range("width", width)
     maps = as_map_stack(maps)
-    skies = split_by_right_ascension(maps, catalogue, mask=mask)
-    preprocessing = _preprocessing(maps.instrument, skies[0])
-    learned, validation = (CutoutSet([sky], preprocessing) for sky in skies[:2])
-    data = {"sky": training.sky, "n_clusters": len(catalogue)}
+    learned, watched, _ = split_by_right_ascension(
+        maps, catalogue, mask=mask, test=test, validation=validation
+    )
+    preprocessing = _preprocessing(maps.instrument, learned)
+    data = {
+        "n_clusters": learned.n_clusters,
+        "test": test,
+        "validation": validation,
+        "training_maps": learned.sha256,
+        "validation_maps": watched.sha256,
+    }
     return _trained(
-        learned, validation, training, Path(folder), data=data, command=command,
+        CutoutSet([learned], preprocessing), CutoutSet([watched], preprocessing), Path(folder),
+        recipe=recipe, width=width, seed=seed, data=data, command=command,
         progress_bar=progress_bar,
     )  # fmt: skip
 
@@ -163,22 +224,26 @@ def _simulated(training: CNNTraining, folder: Path, seed: int) -> SkyCutouts:
 def _trained(
     cutouts: SkyStream | CutoutSet,
     validation: CutoutSet,
-    training: CNNTraining,
     folder: Path,
     *,
+    recipe: Recipe,
+    width: int,
+    seed: int,
     data: Mapping[str, Any],
     command: str,
     progress_bar: bool,
 ) -> Preset:
     """Train the network, calibrate it, and save it as a preset."""
-    preprocessing, recipe = validation.preprocessing, training.recipe
+    preprocessing = validation.preprocessing
     size, n_band = preprocessing.image_size, len(preprocessing.bands)
-    arguments = {"input_shape": [size, size, n_band], "width": training.width,
-                 "seed": training.seed, "weight_decay": recipe.weight_decay}  # fmt: skip
+    arguments = {"input_shape": [size, size, n_band], "width": width, "seed": seed,
+                 "weight_decay": recipe.weight_decay}  # fmt: skip
     model = build_network("resnet", arguments)
+    normalised = {f"preprocessing.{name}": value for name, value in preprocessing.as_dict.items()}
     trainer = Trainer(
-        model, recipe, cutouts, validation, folder=folder / recipe.name, seed=training.seed
-    )
+        model, recipe, cutouts, validation, folder=folder / recipe.name, seed=seed,
+        data={**data, **normalised},
+    )  # fmt: skip
     book = trainer.run(progress_bar=progress_bar)
     preset = Preset.from_model(
         model,
@@ -189,14 +254,19 @@ def _trained(
         calibration=calibrate(book),
         card={
             "command": command,
-            "seed": training.seed,
-            "data": {**data, "recipe": recipe.name, "szfinder_version": szfinder.__version__},
+            "seed": seed,
+            "data": {
+                **data,
+                "width": width,
+                **recipe.as_dict,
+                "szfinder_version": szfinder.__version__,
+            },
             "date": datetime.now(UTC).date().isoformat(),
             "scores": _scores(book),
         },
     )
     preset.save(folder / "preset", overwrite=True)
-    return preset
+    return Preset.load(folder / "preset")
 
 
 def _preprocessing(instrument: Instrument, cutouts: SkyCutouts) -> Preprocessing:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
 from astropy.table import Table
 
 from szfinder.evaluation import CutoutGrid, positions_of, select_halos
 from szfinder.finders.base import as_map_stack, checked_mask
 from szfinder.maps import MapError, MapStack
-from szfinder.models import Preprocessing
 from szfinder.simulation import Sky, SkySimulator
 from szfinder.training.places import ADJACENT, NEGATIVE, POSITIVE, UNUSABLE, PlaceMap
+from szfinder.training.state import load_arrays
 from szfinder.utils.files import replacing
 
-__all__ = ["CutoutSet", "SkyCutouts"]
+__all__ = ["SkyCutouts"]
 
 #: Side of a cutout, side of the square in its middle that makes it positive, and distance between
 #: neighbours (Lin et al. 2021, section 1.2), in arcmin.
@@ -95,6 +95,18 @@ class SkyCutouts:
             The sky.
         **limits
             Which halos make a cutout positive, as for `~szfinder.evaluation.select_halos`.
+
+        Returns
+        -------
+        `SkyCutouts`
+            With the halos within the limits as clusters.
+
+        Raises
+        ------
+        ValueError
+            If there is no such limit.
+        `~szfinder.maps.MapError`
+            If the sky is smaller than a cutout.
         """
         return cls.from_maps(sky.maps, sky.truth[select_halos(sky.truth, **limits)])
 
@@ -114,17 +126,22 @@ class SkyCutouts:
         mask : `~numpy.ndarray`, optional
             Boolean, shape (ny, nx): True for pixels that are not to be used.
 
+        Returns
+        -------
+        `SkyCutouts`
+            With all clusters of the catalogue.
+
         Raises
         ------
         ValueError
-            If the catalogue has no positions.
+            If the catalogue has no positions, or one of them is missing or NaN.
         `~szfinder.maps.MapError`
             If the maps are smaller than a cutout, the mask has not their shape, or no cutout is
             without bad pixels.
         """
         maps = as_map_stack(maps)
         usable = ~checked_mask(maps, mask)
-        clusters = np.array(maps.wcs.world_to_pixel(positions_of(catalogue)))
+        clusters = np.array(maps.wcs.world_to_pixel(_known_positions(catalogue)))
         # positions behind the plane of projection have no pixel
         clusters = clusters[:, np.isfinite(clusters).all(axis=0)]
         grid = CutoutGrid(maps.wcs, maps.shape, size=SIZE * u.arcmin, stride=STRIDE * u.arcmin)
@@ -157,17 +174,39 @@ class SkyCutouts:
             Where it is kept; made if need be.
         size : float, optional
             Side of the patch in degrees; by default the preset's own.
+
+        Returns
+        -------
+        `SkyCutouts`
+            With the halos of `~szfinder.evaluation.select_halos` as clusters.
+
+        Raises
+        ------
+        ValueError
+            If there is no such preset, or the file of the sky is damaged.
+        OSError
+            If the file cannot be written, as on a full disk.
         """
         side = "" if size is None else f"_{size:g}deg"
         path = Path(folder) / f"{preset}_{seed}{side}.npz"
         if not path.exists():
-            sky = cls.from_sky(SkySimulator.from_preset(preset, size=size, rng=seed).patch())
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as aside:
-                np.savez(aside, maps=sky.maps, clusters=sky.clusters, corners=sky.corners,
-                         pixel=sky.pixel)  # fmt: skip
-        with np.load(path) as arrays:
-            return cls(**arrays)
+            sky = SkySimulator.from_preset(preset, size=size, rng=seed).patch()
+            cls.from_sky(sky)._keep(path)
+        return cls(**load_arrays(path, remedy="delete it, and the sky is made anew"))
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters on the map."""
+        end = np.array(self.maps.shape[1::-1])[:, None] - 0.5
+        return int(((self.clusters >= -0.5) & (self.clusters < end)).all(axis=0).sum())
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the pixels and of the kind of the cutout at every place."""
+        digest = hashlib.sha256()
+        for array in (self.maps, self.places.kinds):
+            digest.update(np.ascontiguousarray(array))
+        return digest.hexdigest()
 
     def images(self, corners: np.ndarray) -> np.ndarray:
         """Cutouts whose first pixels (x, y) are given: shape (n, size, size, n_band)."""
@@ -207,93 +246,29 @@ class SkyCutouts:
         ]
         return rng.permutation(np.hstack(drawn), axis=1)
 
-
-@dataclass(frozen=True)
-class CutoutSet:
-    """Cutouts of several skies, as a network takes them.
-
-    Parameters
-    ----------
-    skies : sequence of `SkyCutouts`
-        At least one, all of the same bands and pixels.
-    preprocessing : `~szfinder.models.Preprocessing`
-        How they are normalised.
-    """
-
-    skies: Sequence[SkyCutouts]
-    preprocessing: Preprocessing
-
-    def batch(
-        self, rng: np.random.Generator, n: int, *, ratio: float, adjacent: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Random cutouts at random places, turned and mirrored at random.
-
-        Parameters
-        ----------
-        rng : `~numpy.random.Generator`
-            Source of randomness.
-        n : int
-            Number of cutouts.
-        ratio : float
-            Negatives for each positive: the sample S_r of Lin et al. (2021, section 2.2.2).
-        adjacent : bool, optional
-            Whether negatives that are adjacent to a positive cutout are among them.
-
-        Returns
-        -------
-        images : `~numpy.ndarray`
-            Shape (n, size, size, n_band), float32.
-        labels : `~numpy.ndarray`
-            Shape (n,), int.
-
-        Raises
-        ------
-        ValueError
-            If no sky has a positive cutout, or one has no negative.
-        """
-        self._check_positives()
-        owner = rng.integers(len(self.skies), size=n)
-        positive = rng.random(n) < 1 / (1 + ratio)
-        images, labels = [], []
-        for index in np.unique(owner):
-            sky, wanted = self.skies[index], positive[owner == index]
-            n_positive = int(wanted.sum()) if sky.has_positives else 0
-            corners = np.hstack(
-                [
-                    sky.random_positives(rng, n_positive),
-                    sky.random_negatives(rng, wanted.size - n_positive, adjacent=adjacent),
-                ]
-            )
-            images.append(sky.images(corners))
-            labels.append(sky.labels(corners))
-        order = rng.permutation(n)
-        images, labels = np.concatenate(images)[order], np.concatenate(labels)[order]
-        images = _turned(rng, images)
-        return self.preprocessing.normalized(images), labels.astype(np.int32)
-
-    def on_grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """All cutouts of the staggered grids, the adjacent ones too; as from `batch`."""
-        images = np.concatenate([sky.images(sky.corners) for sky in self.skies])
-        labels = np.concatenate([sky.labels(sky.corners) for sky in self.skies])
-        return self.preprocessing.normalized(images), labels.astype(np.int32)
-
-    def at(self, number: int) -> CutoutSet:
-        """Cutouts that batch ``number`` of a training is drawn from: all, always."""
-        return self
-
-    def _check_positives(self) -> None:
-        if not any(sky.has_positives for sky in self.skies):
-            raise ValueError(
-                "there is nothing to learn from: no cluster is in the middle of a cutout in any of "
-                f"the {len(self.skies)} skies; take more skies, or a lower limit of the mass"
-            )
+    def _keep(self, path: Path) -> None:
+        """Write the file of a simulated sky, whose pixels are all good."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as aside:
+                np.savez(aside, maps=self.maps, clusters=self.clusters, corners=self.corners,
+                         pixel=self.pixel)  # fmt: skip
+        except OSError as error:
+            raise OSError(
+                f"cannot write {path}: {error.strerror or error}: make room in {path.parent}, and "
+                "give the same command again to go on"
+            ) from error
 
 
-def _turned(rng: np.random.Generator, images: np.ndarray) -> np.ndarray:
-    """Images turned by quarters and mirrored at random."""
-    images = images.copy()
-    turns, mirrored = rng.integers(4, size=len(images)), rng.random(len(images)) < 0.5
-    for turn in range(4):
-        images[turns == turn] = np.rot90(images[turns == turn], turn, axes=(1, 2))
-    images[mirrored] = images[mirrored][:, :, ::-1]
-    return images
+def _known_positions(catalogue: Table) -> SkyCoord:
+    """Positions of a catalogue, none of which may be missing."""
+    positions = positions_of(catalogue)
+    degrees = np.array([np.ma.filled(angle, np.nan) for angle in (positions.ra, positions.dec)])
+    rows = np.flatnonzero(~np.isfinite(degrees).all(axis=0))
+    if rows.size:
+        named = ", ".join(map(str, rows[:5])) + (", ..." if rows.size > 5 else "")
+        raise ValueError(
+            f"the catalogue has {rows.size} of {len(catalogue)} rows without a position (from 0: "
+            f"{named}); remove them first"
+        )
+    return positions

@@ -25,12 +25,23 @@ class Stage:
         Where the stage ends at the latest.
     patience : int, optional
         The stage ends when the validation loss has not fallen for so many batches.
+
+    Raises
+    ------
+    ValueError
+        If it has no batch.
     """
 
     ratio: float
     learning_rate: Callable[[int], float]
     max_batches: int
     patience: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_batches < 1:
+            raise ValueError(
+                f"a training, or a stage of it, takes 1 batch or more; found {self.max_batches!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -44,21 +55,38 @@ class Recipe:
     stages : sequence of `Stage`
         In their order.
     weight_decay : float
-        L2 penalty of the kernels.
-    adjacent : bool
+        Weight decay w of the kernels by the loss: w / 2 times the sum of their squares is added.
+    adjacent : bool, optional
         Whether negatives that are adjacent to a positive cutout are learned from.
-    batch_size : int
+    batch_size : int, optional
         Cutouts in a batch.
-    validate_every : int
+    validate_every : int, optional
         Batches from one validation to the next.
     """
 
     name: str
     stages: Sequence[Stage]
     weight_decay: float
-    adjacent: bool = True
+    adjacent: bool = False
     batch_size: int = 128
     validate_every: int = 100
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """What the training depends on, by name; the rate of a stage is that of its middle."""
+        return {
+            "recipe": self.name,
+            "ratios": [float(stage.ratio) for stage in self.stages],
+            "max_batches": [stage.max_batches for stage in self.stages],
+            "patience": [stage.patience for stage in self.stages],
+            "learning_rates": [
+                float(stage.learning_rate(stage.max_batches // 2)) for stage in self.stages
+            ],
+            "weight_decay": self.weight_decay,
+            "adjacent": self.adjacent,
+            "batch_size": self.batch_size,
+            "validate_every": self.validate_every,
+        }
 
     def optimizer(self) -> Any:
         """The keras optimizer; its learning rate is set for each batch."""
@@ -72,8 +100,9 @@ class Recipe:
 class ImbalanceSchedule(Recipe):
     """The scheme of Lin et al. (2021, section 2.2.2), from balanced samples to unbalanced ones.
 
-    Stochastic gradient descent on cross-entropy, with an L2 penalty of 0.003. In stage r = 1 to 20
-    there are r negatives for each positive. The rate rises from 5/3e-3 to 5e-3 over 500 batches and
+    Stochastic gradient descent on cross-entropy, with a weight decay w = 0.003 of the kernels,
+    which is a penalty of w / 2 times the sum of their squares. In stage r = 1 to 20 there are r
+    negatives for each positive. The rate rises from 5/3e-3 to 5e-3 over 500 batches and
     falls to 5e-4 after 1000; a stage ends when the validation loss has not fallen for 1000 batches,
     and its best weights start the next one. Negatives beside a positive cutout are left out
     (section 1.2).
@@ -84,6 +113,11 @@ class ImbalanceSchedule(Recipe):
         The stages.
     max_batches : int, optional
         Where a stage ends at the latest.
+
+    Raises
+    ------
+    ValueError
+        If ``max_batches`` is not positive.
     """
 
     def __init__(
@@ -119,6 +153,11 @@ class ModernRecipe(Recipe):
         Negatives for each positive.
     learning_rate : float, optional
         Its peak, after a tenth of the training.
+
+    Raises
+    ------
+    ValueError
+        If ``n_batches`` is not positive.
     """
 
     def __init__(
@@ -130,7 +169,9 @@ class ModernRecipe(Recipe):
                 return learning_rate * (batch + 1) / warm
             return learning_rate * 0.5 * (1 + np.cos(np.pi * (batch - warm) / (n_batches - warm)))
 
-        super().__init__("modern", [Stage(ratio, cosine, n_batches)], weight_decay=0.0)
+        super().__init__(
+            "modern", [Stage(ratio, cosine, n_batches)], weight_decay=0.0, adjacent=True
+        )
 
     def optimizer(self):
         """AdamW."""

@@ -72,7 +72,7 @@ def _part(whole: SkyCutouts, name: str, usable: np.ndarray) -> SkyCutouts:
     if not part.corners.size:
         raise ValueError(
             f"the {name} part of the map has no whole cutout in {usable.sum()} good pixels; take a "
-            "larger map, or other fractions"
+            "larger map, or change test and validation, the fractions where these parts end"
         )
     return part
 

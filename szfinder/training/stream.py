@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from szfinder.models import Preprocessing
-from szfinder.training.cutouts import CutoutSet, SkyCutouts
+from szfinder.training.cutout_set import CutoutSet
+from szfinder.training.cutouts import SkyCutouts
 
 __all__ = ["SkyStream"]
 
@@ -87,6 +88,8 @@ class SkyStream:
         ------
         ValueError
             If a sky could not be made; the message names its seed.
+        OSError
+            If a sky could not be kept, as on a full disk.
         """
         from tqdm import tqdm
 
@@ -113,7 +116,7 @@ class SkyStream:
         ahead = self._ahead.pop(seed, None)
         try:
             return self.make(seed) if ahead is None else ahead.result()
-        except Exception as error:
+        except ValueError as error:
             raise ValueError(f"the sky of seed {seed} could not be made: {error}") from error
 
     def _make_ahead(self, seed: int) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from szfinder.evaluation import ScoreBook
 from szfinder.models import predict
 from szfinder.models.backend import make_deterministic
-from szfinder.training.cutouts import CutoutSet
+from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.recipes import Recipe, Stage
-from szfinder.training.state import load_arrays, read_state
+from szfinder.training.state import load_training, read_state
 from szfinder.utils.files import replacing
 
 if TYPE_CHECKING:
@@ -51,9 +51,14 @@ class Trainer:
         Cutouts of other skies to stop by.
     folder : str or path-like
         Holds ``state.npz``, all that the training goes on from; ``log.csv``; and the best weights
-        of each stage, ``stage_0.npz`` and so on. It is made if need be.
-    seed : int
+        of each stage, ``stage_0.npz`` and so on. It is made if need be. In the log ``loss`` is that
+        of the recipe for the last batch, such as the focal loss or one with the penalty of the
+        weights, and ``validation_loss`` the plain cross-entropy, weighted to the stage's ratio.
+    seed : int, optional
         Of the batches.
+    data : mapping, optional
+        What the cutouts are, by name, in values that JSON has. A training goes on from its folder
+        only if these, the recipe and the seed are the same.
 
     Raises
     ------
@@ -71,6 +76,7 @@ class Trainer:
         *,
         folder: str | Path,
         seed: int = 0,
+        data: Mapping[str, Any] = {},
     ) -> None:
         self.model, self.recipe = model, recipe
         self.training, self.seed = training, seed
@@ -81,9 +87,10 @@ class Trainer:
         make_deterministic()
         model.compile(optimizer=recipe.optimizer(), loss=recipe.loss(), jit_compile=False)
         model.optimizer.build(model.trainable_variables)
+        # as it is read back, with lists in place of tuples
+        same = json.loads(json.dumps({"seed": seed, **recipe.as_dict, **data}))
         self.progress = {"stage": 0, "batch": 0, "total": 0, "best_loss": None, "best_batch": 0,
-                         "stages": [], "log": [], "recipe": recipe.name,
-                         "seed": seed}  # fmt: skip
+                         "stages": [], "log": [], "training": same}  # fmt: skip
         self._best = self._weights()
         self._restore()
         self._n_safe = self.progress["total"]
@@ -101,6 +108,8 @@ class Trainer:
 
         Raises
         ------
+        ValueError
+            If a loss is not finite.
         OSError
             If the state cannot be written, as on a full disk; the last one is still there, and the
             same training goes on from it.
@@ -137,12 +146,14 @@ class Trainer:
             )
             self.model.optimizer.learning_rate = rate = stage.learning_rate(batch)
             loss = float(self.model.train_on_batch(images, np.eye(2, dtype=np.float32)[labels]))
+            self._check_finite("loss", loss)
             self.progress["batch"] = batch + 1
             self.progress["total"] += 1
             yield loss
             if (batch + 1) % self.recipe.validate_every and batch + 1 < stage.max_batches:
                 continue
             validation_loss = self._validation_loss(watched, weights)
+            self._check_finite("validation loss", validation_loss)
             best = self.progress["best_loss"]
             if best is None or validation_loss < best:
                 self.progress |= {"best_loss": validation_loss, "best_batch": batch + 1}
@@ -173,7 +184,7 @@ class Trainer:
 
     def _use_best_stage(self) -> None:
         best = int(np.argmax([stage["f1"] for stage in self.progress["stages"]]))
-        self._set_weights(list(load_arrays(self.folder / f"stage_{best}.npz").values()))
+        self._set_weights(list(load_training(self.folder / f"stage_{best}.npz").values()))
 
     def _check_validation(self) -> None:
         n_positive = int(np.count_nonzero(self.labels))
@@ -181,7 +192,15 @@ class Trainer:
         if not n_positive or not n_negative:
             raise ValueError(
                 "the validation skies must have cutouts with a cluster and cutouts without; found "
-                f"{n_positive} and {n_negative}: take more skies"
+                f"{n_positive} and {n_negative}: take more skies, or a larger sky or part of a map"
+            )
+
+    def _check_finite(self, name: str, loss: float) -> None:
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"the {name} is {loss} at batch {self.progress['total']} of the training: look for "
+                "extreme values in the maps, or take a lower learning rate; the training "
+                f"is safe up to batch {self._n_safe} in {self.folder}"
             )
 
     def _watched(self, ratio: float) -> tuple[np.ndarray, np.ndarray]:
@@ -240,10 +259,8 @@ class Trainer:
         path = self.folder / "state.npz"
         if not path.exists():
             return
-        like, seed = self._arrays(), self.seed
-        progress, state = read_state(
-            path, like, self.model.name, recipe=self.recipe.name, seed=seed
-        )
+        like = self._arrays()
+        progress, state = read_state(path, like, self.model.name, self.progress["training"])
         parts = {name: [state[key] for key in like if key.startswith(name)]
                  for name in ("weights", "best", "optimizer")}  # fmt: skip
         self.progress = progress

@@ -107,8 +107,8 @@ def test_cnn(arguments, folder, weights, tmp_path, capsys):
                               instrument=folder / "mock.yaml")
     expected = szfinder.finders.CNNFinder(weights)(maps)
     np.testing.assert_allclose(clusters["score"], expected["score"], rtol=1e-4)
-    assert main([*arguments, *options, "--threshold", "4.5"]) == 0
-    assert "no pixel passed the threshold of 4.5" in capsys.readouterr().out
+    assert main([*arguments, *options, "--threshold", "0.999"]) == 0
+    assert "no pixel passed the threshold of 0.999" in capsys.readouterr().out
 
 
 def test_fits_catalogue(arguments, tmp_path, capsys):
@@ -168,9 +168,11 @@ def test_long_catalogues_are_cut(arguments, monkeypatch, capsys):
     (lambda a: [*a, "--threshold", "nan"], ["threshold must be a positive number"]),
     (lambda a: [*a, "--weights", "deepsz-spt3g"], ["--weights is for --finder cnn"]),
     (lambda a: [*a, "--finder", "cnn", "--weights", "none"], ["unknown preset 'none'"]),
+    (lambda a: [*a, "--finder", "cnn", "--threshold", "4.5"],
+     ["threshold must be a probability, between 0 and 1; found 4.5"]),
 ], ids=["missing file", "unknown band", "band twice", "unknown preset", "missing instrument",
         "weights missing", "weights twice", "unit", "threshold", "weights of no use",
-        "unknown weights"])
+        "unknown weights", "threshold of another finder"])
 def test_mistakes_get_one_line(arguments, tmp_path, capsys, change, message):
     path = tmp_path / "cat.ecsv"
     assert main([*change(arguments), "-o", str(path)]) == 1

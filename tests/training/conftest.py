@@ -1,5 +1,9 @@
 """Skies of bright blobs, and a small network."""
 
+import resource
+import signal
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -66,3 +70,21 @@ def make_model(keras):
         return keras.Model(image, probability, name="shallow")
 
     return make
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no file can grow beyond a size in bytes; the signal of it is ignored."""
+
+    @contextmanager
+    def full(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, usual)
+
+    return full

@@ -308,6 +308,65 @@ def test_own_maps_that_cannot_be_used(sky, clusters):
         SkyCutouts.from_maps(sky.maps, clusters, mask=np.ones((240, 240), bool))
 
 
+def test_positions_that_are_missing(sky, clusters):
+    """Those of no place on the sky; those behind the projection are elsewhere."""
+    spoiled = clusters["RA", "Dec"]
+    spoiled["Dec"][1] = np.nan
+    message = f"1 of {len(clusters)} rows without a position .from 0: 1.; remove"
+    with pytest.raises(ValueError, match=message):
+        SkyCutouts.from_maps(sky.maps, spoiled)
+    whole = QTable({"sky_centroid": SkyCoord(spoiled["RA"], spoiled["Dec"], unit="deg")})
+    with pytest.raises(ValueError, match=message):
+        SkyCutouts.from_maps(sky.maps, whole)
+
+
+def test_number_of_clusters_on_the_map():
+    """The border is half a pixel from the middle of the outer ones."""
+    places = np.array([[-0.4, -0.6, 29.4, 29.6, 5, 5], [5, 5, 5, 5, 19.4, 19.6]])
+    sky = SkyCutouts(np.zeros((20, 30, 1), np.float32), places, np.zeros((2, 1), int), 1.0)
+    assert sky.n_clusters == 3
+
+
+def test_hash_is_that_of_what_is_drawn(blobs):
+    """The same for the same sky, another with a pixel, a cluster or a bad pixel changed."""
+
+    def sha256(maps=0.0, clusters=0.0, usable=True):
+        sky, good = blobs(1), np.ones((96, 88), bool)
+        sky.maps[3, 4, 1] += maps
+        good[50, 50] = usable
+        return SkyCutouts(sky.maps, sky.clusters + clusters, sky.corners, 1.0, usable=good).sha256
+
+    assert sha256() == sha256()
+    others = [sha256(maps=1e-3), sha256(clusters=5.0), sha256(usable=False)]
+    assert len({sha256(), *others}) == 4
+
+
+def test_kept_sky_that_is_damaged(monkeypatch, tmp_path):
+    small = replace(PRESETS["deepsz"](), size=0.5 * u.deg)
+    monkeypatch.setitem(PRESETS, "deepsz", lambda: small)
+    first = SkyCutouts.simulated("deepsz", 1001, folder=tmp_path)
+    path = tmp_path / "deepsz_1001.npz"
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", whole[:2000] + bytes(200) + whole[2200:]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="deepsz_1001.npz is damaged .*: delete it, and the"):
+            SkyCutouts.simulated("deepsz", 1001, folder=tmp_path)
+    path.unlink()
+    again = SkyCutouts.simulated("deepsz", 1001, folder=tmp_path)
+    np.testing.assert_array_equal(again.maps, first.maps)
+
+
+def test_no_room_for_a_sky(monkeypatch, tmp_path, full_disk):
+    small = replace(PRESETS["deepsz"](), size=0.5 * u.deg)
+    monkeypatch.setitem(PRESETS, "deepsz", lambda: small)
+    folder = tmp_path / "skies"
+    with full_disk(9000), pytest.raises(OSError, match="cannot write .*deepsz_1001.npz: File too "
+                                        "large: make room in .*skies, and give the same command"):
+        SkyCutouts.simulated("deepsz", 1001, folder=folder)  # fmt: skip
+    assert not list(folder.iterdir())
+    assert SkyCutouts.simulated("deepsz", 1001, folder=folder).maps.shape == (120, 120, 3)
+
+
 def test_simulated_skies_are_kept(monkeypatch, tmp_path):
     small = replace(PRESETS["deepsz"](), size=0.5 * u.deg)
     monkeypatch.setitem(PRESETS, "deepsz", lambda: small)

@@ -40,6 +40,20 @@ def test_optimizer_and_loss_of_the_imbalance_schedule(keras):
     assert float(recipe.loss()(truth, answer)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_negatives_beside_a_positive():
+    """Left out by the paper (section 1.2), learned from by the modern recipe."""
+    assert ImbalanceSchedule().adjacent is False
+    assert ModernRecipe().adjacent is True
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_length_must_be_positive(n):
+    with pytest.raises(ValueError, match=f"takes 1 batch or more; found {n}"):
+        ModernRecipe(n_batches=n)
+    with pytest.raises(ValueError, match=f"takes 1 batch or more; found {n}"):
+        ImbalanceSchedule(max_batches=n)
+
+
 def test_rate_of_the_modern_recipe():
     (stage,) = ModernRecipe(n_batches=1000, ratio=3.0, learning_rate=0.01).stages
     assert (stage.ratio, stage.max_batches, stage.patience) == (3.0, 1000, None)

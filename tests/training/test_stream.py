@@ -145,15 +145,31 @@ def test_error_names_the_seed(make_stream, blobs, bad):
 
     def make(seed):
         if seed == bad:
-            raise OSError("the disk is full")
+            raise ValueError("no halo is left")
         return blobs(seed)
 
     stream = make_stream(make)
     if bad == 103:
         stream.at(4)
-    with pytest.raises(ValueError, match=f"seed {bad} could not be made: the disk is full") as info:
+    with pytest.raises(ValueError, match=f"seed {bad} could not be made: no halo is left") as info:
         stream.at(5)
-    assert isinstance(info.value.__cause__, OSError)
+    assert isinstance(info.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is full"), MemoryError(), TypeError("a bug")])
+@pytest.mark.parametrize("bad", [101, 103])
+def test_other_errors_are_not_the_skys(make_stream, blobs, bad, error):
+    def make(seed):
+        if seed == bad:
+            raise error
+        return blobs(seed)
+
+    stream = make_stream(make)
+    if bad == 103:
+        stream.at(4)
+    with pytest.raises(type(error)) as info:
+        stream.at(5)
+    assert info.value is error
 
 
 @pytest.mark.parametrize("options", [{"seeds": []}, {"window": 0}, {"batches_per_sky": 0}])

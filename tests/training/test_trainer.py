@@ -1,23 +1,23 @@
 """Trainer: it learns, and where it was stopped does not show."""
 
 import csv
-import resource
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
-from szfinder.training import CutoutSet, Recipe, Stage, Trainer
+from szfinder.training import CutoutSet, Recipe, SkyCutouts, Stage, Trainer
 
 
 class ShortRecipe(Recipe):
     """Adam on cross-entropy, validated every five batches."""
 
-    def __init__(self, *stages):
-        super().__init__("short", stages, weight_decay=0.0, batch_size=32, validate_every=5)
+    def __init__(self, *stages, adjacent=True):
+        super().__init__("short", stages, weight_decay=0.0, adjacent=adjacent, batch_size=32,
+                         validate_every=5)  # fmt: skip
 
     def optimizer(self):
         import keras
@@ -216,6 +216,59 @@ def test_state_of_another_seed(make_trainer):
         make_trainer(recipe=ShortRecipe(Stage(1, falling, 5)), seed=2)
 
 
+@pytest.mark.parametrize(
+    "recipe, options, message",
+    [
+        (ShortRecipe(Stage(1, falling, 6)), {}, r"max_batches \[5\], not \[6\]"),
+        (ShortRecipe(Stage(2, falling, 5)), {}, r"ratios \[1.0\], not \[2.0\]"),
+        (ShortRecipe(Stage(1, falling, 5, patience=2)), {}, r"patience \[None\], not \[2\]"),
+        (ShortRecipe(Stage(1, zero, 5)), {}, r"learning_rates .*, not \[0.0\]"),
+        (ShortRecipe(Stage(1, falling, 5), adjacent=False), {}, "adjacent True, not False"),
+        (ShortRecipe(Stage(1, falling, 5)), {"data": {"sky": "b", "seeds": (1, 2)}},
+         "sky 'a', not 'b'; choose another folder, or the same sky"),
+        (ShortRecipe(Stage(1, falling, 5)), {"data": {"sky": "a", "seeds": (1, 3)}},
+         r"seeds \[1, 2\], not \[1, 3\]"),
+        (ShortRecipe(Stage(1, falling, 5)), {"data": {"sky": "a"}}, "seeds .*, not None"),
+    ],
+)  # fmt: skip
+def test_state_of_another_training(make_trainer, recipe, options, message):
+    data = {"sky": "a", "seeds": (1, 2)}
+    make_trainer(recipe=ShortRecipe(Stage(1, falling, 5)), data=data).run()
+    with pytest.raises(ValueError, match=f"state of a training with {message}"):
+        make_trainer(recipe=recipe, **{"data": data, **options})
+    again = make_trainer(recipe=ShortRecipe(Stage(1, falling, 5)), data=data)
+    assert again.progress["total"] == 5
+
+
+@pytest.mark.parametrize("n_good, name, n_safe", [(7, "loss", 5), (9, "validation loss", 5)])
+def test_loss_that_is_not_finite(make_trainer, n_good, name, n_safe):
+    """A step to weights that are not finite shows in the next batch, or when it is validated."""
+    recipe = ShortRecipe(Stage(1, lambda batch: 5e-3 if batch < n_good else np.nan, 20))
+    with pytest.raises(ValueError, match=f"the {name} is nan at batch .* up to batch {n_safe} in"):
+        make_trainer(recipe=recipe).run()
+    safe = make_trainer(recipe=recipe)
+    assert safe.progress["total"] == n_safe
+    assert all(np.isfinite(weights).all() for weights in safe.model.get_weights())
+
+
+def test_adjacent_negatives_are_as_the_recipe_says(make_model, validation, tmp_path):
+    """On a map as small as the surroundings of a cluster there are no others."""
+    maps = np.random.default_rng(1).standard_normal((20, 20, 2)).astype(np.float32)
+    sky = SkyCutouts(maps, np.full((2, 1), 9.5), np.zeros((2, 1), int), 1.0)
+    small = CutoutSet([sky], validation.preprocessing)
+
+    def trainer(adjacent):
+        recipe = ShortRecipe(Stage(1, falling, 5), adjacent=adjacent)
+        folder = tmp_path / str(adjacent)
+        return Trainer(make_model(), recipe, small, validation, folder=folder)
+
+    with pytest.raises(ValueError, match="no negative cutout to draw; found 0 .*120 adjacent"):
+        trainer(False).run()
+    with_adjacent = trainer(True)
+    with_adjacent.run()
+    assert with_adjacent.progress["total"] == 5
+
+
 def test_validation_without_clusters(make_model, training, blobs, tmp_path):
     nothing = CutoutSet([blobs(1, n_blobs=0)], training.preprocessing)
     with pytest.raises(ValueError, match="cutouts with a cluster.*found 0 and 210"):
@@ -231,21 +284,8 @@ def test_training_without_clusters(make_model, training, validation, blobs, tmp_
     assert trainer.progress["total"] == 0
 
 
-@contextmanager
-def full_disk(size):
-    """No file can grow beyond a size in bytes; the signal that goes with it is ignored."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, usual)
-
-
 @pytest.mark.parametrize("n_batches, n_safe", [(0, 0), (12, 10), (33, 30)])
-def test_full_disk(make_trainer, n_batches, n_safe):
+def test_full_disk(make_trainer, full_disk, n_batches, n_safe):
     whole = make_trainer("whole")
     whole.run()
     trainer = make_trainer("parts")
@@ -322,7 +362,7 @@ from szfinder.training import ModernRecipe, Trainer
 class Noise:
     def at(self, number):
         return self
-    def batch(self, rng, n, *, ratio=1, adjacent=True):
+    def batch(self, rng, n, *, ratio=1, adjacent=False):
         return rng.standard_normal((n, 24, 24, 3), np.float32), rng.integers(2, size=n)
     def on_grid(self):
         return self.batch(np.random.default_rng(1), 64)
