@@ -45,7 +45,7 @@ from szfinder.training.seeds import VALIDATION_SEEDS
 from szfinder.utils.files import replacing
 
 #: CPU seconds asked of a map of 10 by 10 degrees.
-ASKED_CPU = {"stride 6": "40 s", "stride 2": "40 s"}
+ASKED_CPU = {"stride 6": "40 s"}
 
 
 def main():
