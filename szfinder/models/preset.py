@@ -246,13 +246,9 @@ def _check_calibration(calibration: Mapping[str, Any], where: object) -> None:
             raise ValueError(f"{where}: {key} must be numbers by name; found {part!r}")
     _require(platt, PLATT_KEYS, f"{where}: platt")
     _require(thresholds, ("f1",), f"{where}: thresholds")
-    slope, intercept = (_number(platt[key], f"{where}: {key} of platt") for key in PLATT_KEYS)
+    for key in PLATT_KEYS:
+        _number(platt[key], f"{where}: {key} of platt")
     threshold = _number(thresholds["f1"], f"{where}: threshold of f1")
-    if slope <= 0:
-        raise ValueError(
-            f"{where}: slope of platt must be positive; found {slope:g}: by the network's answers "
-            "cutouts without clusters are the likelier ones; was it trained long enough?"
-        )
     if not 0 < threshold < 1:
         raise ValueError(f"{where}: threshold of f1 must be between 0 and 1; found {threshold:g}")
     parts = sorted(quantiles, key=float)

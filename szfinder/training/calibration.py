@@ -62,7 +62,8 @@ def calibrate(book: ScoreBook) -> dict[str, Any]:
     platt = platt_scaling(book.scores, book.labels)
     probability = calibrated(book.scores, platt)
     quantiles = dict(zip(map(str, QUANTILES), np.quantile(probability, QUANTILES).tolist()))
-    threshold = float(calibrated(np.array([book.best_threshold]), platt)[0])
+    # of the probabilities, since a network that has learned nothing may have a negative slope
+    threshold = ScoreBook(probability, book.labels).best_threshold
     return {"platt": platt, "thresholds": {"f1": threshold}, "score_quantiles": quantiles}
 
 

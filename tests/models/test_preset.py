@@ -137,8 +137,6 @@ def test_weights_of_another_preset(preset, folder, tmp_path):
         ({"platt": [1.0, 0.0]}, "platt must be numbers by name"),
         ({"platt": {"slope": "1", "intercept": 0}}, "slope of platt must be a finite number"),
         ({"platt": {"slope": 1, "intercept": np.nan}}, "intercept of platt must be a finite num"),
-        ({"platt": {"slope": -0.5, "intercept": 0}}, "slope of platt must be positive; found -0.5"),
-        ({"platt": {"slope": 0, "intercept": 0}}, "slope of platt must be positive; found 0"),
         ({"thresholds": {}}, "thresholds lacks f1"),
         ({"thresholds": {"f1": 1.5}}, "threshold of f1 must be between 0 and 1; found 1.5"),
         ({"thresholds": {"f1": None}}, "threshold of f1 must be a finite number; found None"),

@@ -60,3 +60,11 @@ def test_calibration_of_a_book_keeps_the_order(drawn):
     quantiles = list(calibration["score_quantiles"].values())
     assert quantiles == sorted(quantiles)
     assert calibration["score_quantiles"]["0.5"] == pytest.approx(np.median(probability), rel=0.05)
+
+
+def test_answers_that_point_the_wrong_way(drawn):
+    """A network whose answers fall where clusters are likely is calibrated like any other."""
+    probability, labels = drawn
+    wrong, right = (calibrate(ScoreBook(p, labels)) for p in (1 - probability, probability))
+    assert wrong["platt"]["slope"] == pytest.approx(-right["platt"]["slope"], rel=1e-3)
+    assert wrong["thresholds"]["f1"] == pytest.approx(right["thresholds"]["f1"], rel=1e-2)
