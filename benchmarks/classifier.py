@@ -57,6 +57,8 @@ def main():
         *[("test", measure_field, seed) for seed in TEST_SEEDS[: options.fields]],
         *[("validation", measure_field, seed) for seed in VALIDATION_SEEDS[: options.validation]],
         *[("strides", measure_strides, seed) for seed in TEST_SEEDS[: options.strides]],
+        *[("validation_strides", measure_strides, seed)
+          for seed in VALIDATION_SEEDS[: options.validation if options.strides else 0]],
     ]
     fields = measured(jobs, options)
     grid = CutoutGrid(*replace(sky_preset("deepsz"), size=options.size * u.deg).grid())
@@ -123,7 +125,7 @@ def tables_of(fields, grid, finders, ceilings, levels):
         "cpu": cpu_table([*test, *validation]),
     }
     if fields.get("strides"):
-        tables["strides"] = stride_table(fields["strides"])
+        tables["strides"] = stride_table(fields["strides"], fields["validation_strides"])
     return tables | completeness_tables(halos)
 
 

@@ -50,8 +50,6 @@ REDSHIFT_BINS = np.linspace(0.25, 1.75, 11)
 CELLS = np.linspace(0, 2, 13), np.geomspace(5e13, 2e15, 13) * u.Msun
 #: In arcmin.
 DISTANCE_BINS = np.linspace(0, 4.5, 19)
-#: Purity at which strides are compared.
-EQUAL_PURITY = 0.6
 #: Points of a curve.
 N_POINTS = 120
 
@@ -209,18 +207,21 @@ def edge_table(fields):
     return QTable(rows)
 
 
-def stride_table(fields):
-    """Best F1, completeness at equal purity, and errors of the positions for each stride."""
+def stride_table(fields, validation):
+    """Confusion at the threshold of the validation fields, errors of the positions, and CPU time.
+
+    A row for each stride.
+    """
     rows = []
     for stride in STRIDES:
         book = _book(fields, f"scores_{stride}", str(stride))
-        best = np.argmax(np.where(book.purity >= EQUAL_PURITY, book.completeness, -1))
+        threshold = _book(validation, f"scores_{stride}", str(stride)).best_threshold
+        confusion = book.confusion(threshold)
         scores, separation = (np.concatenate([field[f"{name}_{stride}"] for field in fields])
                               for name in ("matched", "separation"))  # fmt: skip
-        separation = separation[scores >= book.thresholds[best]]
-        rows.append({"stride": stride * u.arcmin, "f1": book.f1.max(),
-                     "completeness": book.completeness[best], "purity": book.purity[best],
-                     "threshold": book.thresholds[best],
+        separation = separation[scores >= threshold]
+        rows.append({"stride": stride * u.arcmin, "threshold": threshold, "f1": confusion.f1,
+                     "purity": confusion.purity, "completeness": confusion.completeness,
                      "separation": np.median(separation) * u.arcmin,
                      "cpu": np.median([field[f"cpu_{stride}"] for field in fields]) * u.s}
                     )  # fmt: skip

@@ -51,15 +51,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the maps, find the clusters, write what was asked for, and print the brightest."""
-    from szfinder.finders import NoDetectionsWarning
+    from szfinder.finders import NoDetectionsWarning, UnlikeTrainingWarning
     from szfinder.finders.files import write_catalogue, write_regions
 
     _check_outputs(options)
     finder = _finder(options)
     maps = read_band_maps(options)
-    score_map = finder.score_map(maps)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", NoDetectionsWarning)
+        for category in (NoDetectionsWarning, UnlikeTrainingWarning):
+            warnings.simplefilter("always", category)
+        score_map = finder.score_map(maps)
         clusters = finder.detect(score_map)
     for warning in caught:
         print(f"szfinder: {warning.message}")

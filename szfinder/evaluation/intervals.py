@@ -1,11 +1,11 @@
 """Intervals: how far a measured fraction, or any statistic of a sample, is to be trusted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["bootstrap_interval", "jeffreys_interval"]
+__all__ = ["bootstrap_interval", "jeffreys_interval", "resamples"]
 
 
 def jeffreys_interval(
@@ -83,11 +83,10 @@ def bootstrap_interval(
     """
     if not n_entries:
         raise ValueError("there are no entries to resample")
-    rng = np.random.default_rng(rng)
-    values = np.empty(n_samples)
-    for i in range(n_samples):
-        times = np.bincount(rng.integers(n_entries, size=n_entries), minlength=n_entries)
-        values[i] = statistic(np.repeat(np.arange(n_entries), times))
+    entries = np.arange(n_entries)
+    values = np.array(
+        [statistic(np.repeat(entries, times)) for times in resamples(n_entries, n_samples, rng)]
+    )
     n_missing = np.count_nonzero(np.isnan(values))
     if n_missing:
         raise ValueError(
@@ -95,3 +94,12 @@ def bootstrap_interval(
         )
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def resamples(
+    n_entries: int, n_samples: int, rng: int | np.random.Generator | None
+) -> Iterator[np.ndarray]:
+    """How often each entry is in each of so many resamples with replacement (Efron 1979)."""
+    rng = np.random.default_rng(rng)
+    for _ in range(n_samples):
+        yield np.bincount(rng.integers(n_entries, size=n_entries), minlength=n_entries)

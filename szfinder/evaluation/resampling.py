@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from szfinder.evaluation.intervals import resamples
+
 __all__ = ["bootstrap_means", "weighted_means"]
 
 
@@ -37,17 +39,14 @@ def bootstrap_means(
     lower, upper : `~numpy.ndarray`
         Shape (n_columns,); NaN in columns with fewer than two rows, whose scatter is not known.
     """
-    rng = np.random.default_rng(rng)
     sums, weights = _sums(values, weights)
     lower, upper = np.full((2, sums.shape[1]), np.nan)
     known = np.count_nonzero(weights > 0, axis=0) >= 2
     if not known.any():
         return lower, upper
-    n = len(sums)
-    means = np.empty((n_samples, sums.shape[1]))
-    for i in range(n_samples):
-        times = np.bincount(rng.integers(n, size=n), minlength=n)
-        means[i] = _ratio(times @ sums, times @ weights)
+    means = np.array(
+        [_ratio(times @ sums, times @ weights) for times in resamples(len(sums), n_samples, rng)]
+    )
     quantiles = (1 - level) / 2, (1 + level) / 2
     lower[known], upper[known] = np.nanquantile(means[:, known], quantiles, axis=0)
     return lower, upper

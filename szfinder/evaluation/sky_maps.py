@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from szfinder.maps import MapError
 from szfinder.maps.grid import celestial_grid, pixel_scale_at_center
-from szfinder.maps.healpix import UNSEEN, weighted_mean, healpix_from_array
+from szfinder.maps.healpix import healpix_from_array, weighted_mean
 
 __all__ = ["SkyMap", "random_positions"]
 
@@ -191,13 +191,8 @@ class _HealpixPixels:
     """Pixels of a HEALPix map."""
 
     def __init__(self, values: np.ndarray, keywords: Mapping) -> None:
-        # What is read this way is a map of ones, since zeros that are over 1 per cent of a map of
-        # the sky's brightness are taken for bad, and those of counts are not.
-        self._map = healpix_from_array(np.ones(values.shape), dict(keywords), band=None)
-        values[values <= 0.99 * UNSEEN] = np.nan
-        if self._map.pixels is not None:
-            values = values[np.unique(keywords["pixels"], return_index=True)[1]]
-        self._map.values = self.values = values
+        self._map = healpix_from_array(values, dict(keywords), band=None, zeros_are_bad=False)
+        self.values = self._map.values
         self.size = np.sqrt(np.pi / 3) / self._map.nside * u.rad.to(u.arcmin) << u.arcmin
 
     def around(self, positions: SkyCoord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

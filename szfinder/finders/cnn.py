@@ -14,10 +14,10 @@ from scipy import ndimage
 
 from szfinder.finders.base import SZFinder, as_map_stack, checked_mask
 from szfinder.finders.catalogue import FLAGS
-from szfinder.finders.cutout_wcs import wcs_of_cutouts
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.tiled import NothingToSearchError
 from szfinder.maps import MapError, MapStack
+from szfinder.maps.strided_wcs import strided_wcs
 from szfinder.models import Preprocessing, Preset, calibrated, predict
 
 __all__ = ["CNNFinder", "UnlikeTrainingWarning"]
@@ -182,7 +182,8 @@ class CNNFinder(SZFinder):
             **self.parameters,
             "stride": round(step * self.preset.preprocessing.pixel_size, 6),
         }
-        wcs = wcs_of_cutouts(maps.wcs, size, step, chance.shape)
+        wcs = strided_wcs(maps.wcs, ((size - 1) / 2,) * 2, step)
+        wcs.pixel_shape = chance.shape[::-1]
         side = MIDDLE * size / step
         layers = {"probability": chance, "flags": FLAGS["edge"] * _at_edge(usable, side)}
         return ScoreMap(_mean_over_square(chance, side), wcs, layers=layers, meta=meta)

@@ -61,19 +61,23 @@ class HealpixMap:
         return np.where(self.pixels[index] == pixels, self.values[index], np.nan)
 
 
-def healpix_from_array(values, keywords: dict, *, band, unit=None, file=None) -> HealpixMap:
+def healpix_from_array(values, keywords: dict, *, band, unit=None, file=None,
+                       zeros_are_bad: bool = True) -> HealpixMap:
     """A HEALPix map from an array and its keywords.
 
     Parameters
     ----------
     values : array_like
         1-D; a 2-D array is taken for (I, Q, U) maps, of which the first is used. ``UNSEEN``
-        and what is not finite is bad, and so are exact zeros where they are over 1 per cent.
+        and what is not finite is bad.
     keywords : dict
         ``order`` ("ring" or "nested") and ``frame`` ("galactic", "icrs" or "ecliptic"); and for
         a partial map ``nside`` and ``pixels``, the number of each pixel.
     band, file
         Named in errors.
+    zeros_are_bad : bool, optional
+        Whether exact zeros are bad where they are over 1 per cent, as in maps of temperature; in
+        maps of counts they are values.
     """
     where = {"band": band, "file": file}
     _check_keywords(keywords, where)
@@ -90,7 +94,7 @@ def healpix_from_array(values, keywords: dict, *, band, unit=None, file=None) ->
         if pixels[0] < 0 or pixels[-1] >= 12 * nside**2:
             raise MapError("pixel numbers outside the HEALPix map", found=f"{pixels[0]} to "
                            f"{pixels[-1]}", expected=f"0 to {12 * nside**2 - 1}", **where)
-    return HealpixMap(_nan_where_bad(values), nside, nested,
+    return HealpixMap(_nan_where_bad(values, zeros_are_bad), nside, nested,
                       _look_up(FRAMES, "frame", keywords, where), pixels, unit, file)
 
 
@@ -207,11 +211,11 @@ def _nside(values, pixels, nside, where):
     return int(nside)
 
 
-def _nan_where_bad(values):
-    """A native float copy in which UNSEEN and, over 1 per cent of the map, exact zeros are NaN."""
+def _nan_where_bad(values, zeros_are_bad):
+    """A native float copy in which UNSEEN and, if bad and over 1 per cent, exact zeros are NaN."""
     values = np.array(values, dtype=np.result_type(values, np.float32))
     values[values <= 0.99 * UNSEEN] = np.nan
     zero = values == 0
-    if zero.mean() > 0.01:
+    if zeros_are_bad and zero.mean() > 0.01:
         values[zero] = np.nan
     return values

@@ -11,11 +11,11 @@ from functools import partial
 from numbers import Integral
 
 import numpy as np
-from astropy.wcs import WCS, Sip
 
 from szfinder.maps.stack import MapStack
+from szfinder.maps.strided_wcs import strided_wcs
 
-__all__ = ["Tile", "divide", "piece", "shifted_wcs"]
+__all__ = ["Tile", "divide", "piece", "piece_maker"]
 
 Box = tuple[slice, slice]
 
@@ -139,7 +139,7 @@ def piece_maker(maps: MapStack, box: Box) -> Callable[[], MapStack]:
     process sees the same piece to the last bit.
     """
     planes = (slice(None), *box)
-    wcs = shifted_wcs(maps.wcs, box[1].start, box[0].start)
+    wcs = strided_wcs(maps.wcs, (box[1].start, box[0].start))
     return partial(
         MapStack,
         maps.data[planes],
@@ -147,33 +147,6 @@ def piece_maker(maps: MapStack, box: Box) -> Callable[[], MapStack]:
         uncertainty=None if maps.ivar is None else maps.ivar[planes],
         meta=maps.meta,
     )
-
-
-def shifted_wcs(wcs: WCS, x: int, y: int) -> WCS:
-    """The WCS of a map that starts at another pixel.
-
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-        Of the whole map, distortions (SIP, look-up tables) included.
-    x, y : int
-        Pixel of the whole map that is the first of the new one.
-
-    Returns
-    -------
-    astropy.wcs.WCS
-    """
-    shift = np.array([x, y])
-    shifted = wcs.deepcopy()
-    shifted.pixel_shape = None
-    shifted.wcs.crpix = wcs.wcs.crpix - shift
-    if wcs.sip is not None:
-        polynomials = (wcs.sip.a, wcs.sip.b, wcs.sip.ap, wcs.sip.bp)
-        shifted.sip = Sip(*polynomials, wcs.sip.crpix - shift)
-    for table in (shifted.cpdis1, shifted.cpdis2, shifted.det2im1, shifted.det2im2):
-        if table is not None:
-            table.crval = np.asarray(table.crval) - shift
-    return shifted
 
 
 def _intervals(n: int, block: int, margin: int, step: int) -> list[tuple[slice, slice]]:
