@@ -4,8 +4,8 @@
 many ``--batches`` by the modern recipe, and one of the least width by the schedule of Lin et al.
 (2021), whose 20 stages end when they end; the documentation has the part of it that is
 ``--stages 1 --stage-batches 6200``. All see the same skies in the same order and are judged on the
-same validation skies. It prints the F1 score and the AUC of each; what is in the folder is not trained
-again, and what was stopped goes on.
+same validation skies. It prints the F1 score and the AUC of each; what is in the folder is not
+trained again, and what was stopped goes on.
 """
 
 import argparse
