@@ -10,6 +10,7 @@ from szfinder.training.calibration import (
     platt_scaling,
     reliability,
 )
+from szfinder.training.classifier_trainer import ClassifierTrainer
 from szfinder.training.cnn import (
     CNN_TRAININGS,
     RECIPES,
@@ -32,6 +33,7 @@ __all__ = [
     "CNN_TRAININGS",
     "RECIPES",
     "CNNTraining",
+    "ClassifierTrainer",
     "CutoutSet",
     "FlatPatches",
     "ImbalanceSchedule",

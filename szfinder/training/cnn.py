@@ -20,13 +20,13 @@ from szfinder.maps import Instrument, MapStack
 from szfinder.models import Preprocessing, Preset, build_network
 from szfinder.simulation import sky_preset
 from szfinder.training.calibration import calibrate
+from szfinder.training.classifier_trainer import ClassifierTrainer
 from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.cutouts import SkyCutouts
 from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe, Recipe
 from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from szfinder.training.split import split_by_right_ascension
 from szfinder.training.stream import SkyStream
-from szfinder.training.trainer import Trainer
 
 __all__ = ["CNN_TRAININGS", "RECIPES", "CNNTraining", "train_cnn", "train_cnn_on_maps"]
 
@@ -146,7 +146,8 @@ def train_cnn(
         "training_seeds": [training_seeds[0], training_seeds[-1]],
         "validation_seeds": [validation_seeds[0], validation_seeds[-1]],
     }
-    with SkyStream(make, training_seeds, preprocessing, progress_bar=progress_bar) as stream:
+    gather = partial(CutoutSet, preprocessing=preprocessing)
+    with SkyStream(make, training_seeds, gather, progress_bar=progress_bar) as stream:
         return _trained(
             stream, validation, folder, recipe=training.recipe, width=training.width,
             seed=training.seed, data=data, command=command, progress_bar=progress_bar,
@@ -240,7 +241,7 @@ def _trained(
                  "weight_decay": recipe.weight_decay}  # fmt: skip
     model = build_network("resnet", arguments)
     normalised = {f"preprocessing.{name}": value for name, value in preprocessing.as_dict.items()}
-    trainer = Trainer(
+    trainer = ClassifierTrainer(
         model, recipe, cutouts, validation, folder=folder / recipe.name, seed=seed,
         data={**data, **normalised},
     )  # fmt: skip

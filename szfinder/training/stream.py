@@ -6,10 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from szfinder.models import Preprocessing
-from szfinder.training.cutout_set import CutoutSet
-from szfinder.training.cutouts import SkyCutouts
-
 __all__ = ["SkyStream"]
 
 
@@ -25,11 +21,13 @@ class SkyStream:
     Parameters
     ----------
     make : callable
-        Takes a seed and returns `~szfinder.training.SkyCutouts`; it runs in another thread.
+        Takes a seed and returns a sky, in whatever form it is learned from, as
+        `~szfinder.training.SkyCutouts`; it runs in another thread.
     seeds : sequence of int
         Seeds of the skies. If there are no more of them than the window is wide, it stays.
-    preprocessing : `~szfinder.models.Preprocessing`
-        How the cutouts are normalised.
+    gather : callable
+        Takes the skies in the window and returns what batches are drawn from, as
+        `~szfinder.training.CutoutSet`.
     window : int, optional
         Number of skies that a batch is drawn from.
     batches_per_sky : int, optional
@@ -45,9 +43,9 @@ class SkyStream:
 
     def __init__(
         self,
-        make: Callable[[int], SkyCutouts],
+        make: Callable[[int], Any],
         seeds: Sequence[int],
-        preprocessing: Preprocessing,
+        gather: Callable[[Sequence[Any]], Any],
         *,
         window: int = 8,
         batches_per_sky: int = 50,
@@ -58,10 +56,10 @@ class SkyStream:
                 "a stream takes one seed or more, and window and batches_per_sky from 1; found "
                 f"{len(seeds)} seeds, window={window!r} and batches_per_sky={batches_per_sky!r}"
             )
-        self.make, self.seeds, self.preprocessing = make, seeds, preprocessing
+        self.make, self.seeds, self.gather = make, seeds, gather
         self.window, self.batches_per_sky = min(window, len(seeds)), batches_per_sky
         self.progress_bar = progress_bar
-        self._skies: dict[int, SkyCutouts] = {}
+        self._skies: dict[int, Any] = {}
         self._ahead: dict[int, Future] = {}
         self._background = ThreadPoolExecutor(1, thread_name_prefix="SkyStream")
 
@@ -71,8 +69,8 @@ class SkyStream:
     def __exit__(self, *error: Any) -> None:
         self.close()
 
-    def at(self, number: int) -> CutoutSet:
-        """Cutouts that batch ``number`` of a training is drawn from.
+    def at(self, number: int) -> Any:
+        """What batch ``number`` of a training is drawn from: the skies in the window, gathered.
 
         Parameters
         ----------
@@ -81,8 +79,8 @@ class SkyStream:
 
         Returns
         -------
-        `~szfinder.training.CutoutSet`
-            Of the skies in the window.
+        object
+            What ``gather`` makes of them.
 
         Raises
         ------
@@ -100,7 +98,7 @@ class SkyStream:
         for seed in tqdm(missing, desc="skies", disable=hidden):
             self._skies[seed] = self._sky(seed)
         self._make_ahead(following)
-        return CutoutSet([self._skies[seed] for seed in wanted], self.preprocessing)
+        return self.gather([self._skies[seed] for seed in wanted])
 
     def close(self) -> None:
         """Make no more skies in the background; one that is being made is finished, and left."""
@@ -112,7 +110,7 @@ class SkyStream:
         first = number // self.batches_per_sky if moves else 0
         return [self.seeds[(first + i) % len(self.seeds)] for i in range(self.window + 1)]
 
-    def _sky(self, seed: int) -> SkyCutouts:
+    def _sky(self, seed: int) -> Any:
         ahead = self._ahead.pop(seed, None)
         try:
             return self.make(seed) if ahead is None else ahead.result()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from szfinder.evaluation import ScoreBook
-from szfinder.models import predict
 from szfinder.models.backend import make_deterministic
-from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.recipes import Recipe, Stage
 from szfinder.training.state import load_training, read_state
 from szfinder.utils.files import replacing
@@ -22,17 +21,16 @@ from szfinder.utils.files import replacing
 if TYPE_CHECKING:
     import keras
 
-    from szfinder.training.stream import SkyStream
-
 __all__ = ["Trainer"]
 
-#: Negatives of the validation skies on which the loss is watched; all positives are used.
-N_WATCHED = 2000
 FIELDS = ("stage", "ratio", "batch", "learning_rate", "loss", "validation_loss")
 
 
-class Trainer:
+class Trainer(ABC):
     """A training that leaves its state in a folder.
+
+    What it is given to learn from, and what it is judged by, are left to `ClassifierTrainer` and
+    `SegmentationTrainer`.
 
     The random numbers of a batch depend on the seed and its number alone, so that a training that
     was stopped, and goes on from its folder, ends with the same weights. On a CPU the same seed
@@ -42,37 +40,34 @@ class Trainer:
     Parameters
     ----------
     model : keras.Model
-        With two class probabilities as output.
+        The network.
     recipe : `~szfinder.training.Recipe`
         How it is trained.
-    training : `~szfinder.training.CutoutSet` or `~szfinder.training.SkyStream`
-        Cutouts to learn from.
-    validation : `~szfinder.training.CutoutSet`
-        Cutouts of other skies to stop by.
+    training : object
+        What to learn from: ``at(number)`` returns what that batch is drawn from, as that of
+        `~szfinder.training.SkyStream`.
     folder : str or path-like
         Holds ``state.npz``, all that the training goes on from; ``log.csv``; and the best weights
         of each stage, ``stage_0.npz`` and so on. It is made if need be. In the log ``loss`` is that
         of the recipe for the last batch, such as the focal loss or one with the penalty of the
-        weights, and ``validation_loss`` the plain cross-entropy, weighted to the stage's ratio.
+        weights, and ``validation_loss`` what the training is stopped by.
     seed : int, optional
         Of the batches.
     data : mapping, optional
-        What the cutouts are, by name, in values that JSON has. A training goes on from its folder
+        What is learned from, by name, in values that JSON has. A training goes on from its folder
         only if these, the recipe and the seed are the same.
 
     Raises
     ------
     ValueError
-        If the validation skies lack cutouts with or without a cluster, or the folder holds a state
-        that is damaged or of another training.
+        If the folder holds a state that is damaged or of another training.
     """
 
     def __init__(
         self,
         model: keras.Model,
         recipe: Recipe,
-        training: CutoutSet | SkyStream,
-        validation: CutoutSet,
+        training: Any,
         *,
         folder: str | Path,
         seed: int = 0,
@@ -80,8 +75,6 @@ class Trainer:
     ) -> None:
         self.model, self.recipe = model, recipe
         self.training, self.seed = training, seed
-        self.images, self.labels = validation.on_grid()
-        self._check_validation()
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         make_deterministic()
@@ -98,13 +91,12 @@ class Trainer:
     def run(self, *, progress_bar: bool = False) -> ScoreBook:
         """Train to the end of the recipe.
 
-        The model is left with the weights of the stage whose F1 on the validation cutouts, as
-        unbalanced as the sky, is highest.
+        The model is left with the weights of the stage whose F1 in `score` is highest.
 
         Returns
         -------
         `~szfinder.evaluation.ScoreBook`
-            Of the validation cutouts.
+            As from `score`.
 
         Raises
         ------
@@ -128,31 +120,36 @@ class Trainer:
         self._use_best_stage()
         return self.score()
 
+    @abstractmethod
     def score(self) -> ScoreBook:
-        """Score book of the validation cutouts with the present weights."""
-        probability = predict(self.model, self.images)[:, 1]
-        return ScoreBook(probability, self.labels, name=self.recipe.name)
+        """Score book of the validation skies, as unbalanced as they are, with the present weights.
+        """
+
+    @abstractmethod
+    def batch(self, rng: np.random.Generator, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+        """Images and truth of the batch that is next."""
+
+    @abstractmethod
+    def validation_loss(self, stage: Stage) -> float:
+        """Loss of the validation skies with the present weights."""
 
     def _stage(self, stage: Stage) -> Iterator[float]:
         """Train until the stage ends; yields the loss of every batch."""
-        watched, weights = self._watched(stage.ratio)
         for batch in range(self.progress["batch"], stage.max_batches):
             if self._waited_long_enough(stage):
                 return
-            rng = np.random.default_rng([self.seed, self.progress["total"]])
-            cutouts = self.training.at(self.progress["total"])
-            images, labels = cutouts.batch(
-                rng, self.recipe.batch_size, ratio=stage.ratio, adjacent=self.recipe.adjacent
+            images, truth = self.batch(
+                np.random.default_rng([self.seed, self.progress["total"]]), stage
             )
             self.model.optimizer.learning_rate = rate = stage.learning_rate(batch)
-            loss = float(self.model.train_on_batch(images, np.eye(2, dtype=np.float32)[labels]))
+            loss = float(self.model.train_on_batch(images, truth))
             self._check_finite("loss", loss)
             self.progress["batch"] = batch + 1
             self.progress["total"] += 1
             yield loss
             if (batch + 1) % self.recipe.validate_every and batch + 1 < stage.max_batches:
                 continue
-            validation_loss = self._validation_loss(watched, weights)
+            validation_loss = self.validation_loss(stage)
             self._check_finite("validation loss", validation_loss)
             best = self.progress["best_loss"]
             if best is None or validation_loss < best:
@@ -186,15 +183,6 @@ class Trainer:
         best = int(np.argmax([stage["f1"] for stage in self.progress["stages"]]))
         self._set_weights(list(load_training(self.folder / f"stage_{best}.npz").values()))
 
-    def _check_validation(self) -> None:
-        n_positive = int(np.count_nonzero(self.labels))
-        n_negative = self.labels.size - n_positive
-        if not n_positive or not n_negative:
-            raise ValueError(
-                "the validation skies must have cutouts with a cluster and cutouts without; found "
-                f"{n_positive} and {n_negative}: take more skies, or a larger sky or part of a map"
-            )
-
     def _check_finite(self, name: str, loss: float) -> None:
         if not np.isfinite(loss):
             raise ValueError(
@@ -203,31 +191,22 @@ class Trainer:
                 f"is safe up to batch {self._n_safe} in {self.folder}"
             )
 
-    def _watched(self, ratio: float) -> tuple[np.ndarray, np.ndarray]:
-        """Validation cutouts whose loss is watched, and weights that give them a ratio."""
-        positive, negative = np.flatnonzero(self.labels), np.flatnonzero(self.labels == 0)
-        rng = np.random.default_rng(self.seed)
-        negative = rng.choice(negative, min(N_WATCHED, negative.size), replace=False)
-        watched = np.concatenate([positive, negative])
-        weights = np.where(self.labels[watched] > 0, 1 / positive.size, ratio / negative.size)
-        return watched, weights / weights.sum()
-
-    def _validation_loss(self, watched: np.ndarray, weights: np.ndarray) -> float:
-        """Cross-entropy of the watched cutouts."""
-        probability = predict(self.model, self.images[watched])
-        right = probability[np.arange(watched.size), self.labels[watched]]
-        return float(weights @ -np.log(np.maximum(right, 1e-7)))
-
     def _weights(self) -> list[np.ndarray]:
         return [np.array(weight) for weight in self.model.get_weights()]
 
     def _set_weights(self, weights: list[np.ndarray]) -> None:
         self.model.set_weights(weights)
 
+    def _hidden(self) -> list[Any]:
+        """Variables besides the weights: of the optimizer, and the random states of dropout."""
+        random = [variable for variable in self.model.variables
+                  if variable.path.endswith("seed_generator_state")]  # fmt: skip
+        return [*self.model.optimizer.variables, *random]
+
     def _arrays(self) -> dict[str, np.ndarray]:
         """All arrays that the training goes on from."""
-        optimizer = [variable.numpy() for variable in self.model.optimizer.variables]
-        parts = {"weights": self._weights(), "best": self._best, "optimizer": optimizer}
+        hidden = [variable.numpy() for variable in self._hidden()]
+        parts = {"weights": self._weights(), "best": self._best, "hidden": hidden}
         return {f"{name}_{i}": array for name, part in parts.items()
                 for i, array in enumerate(part)}  # fmt: skip
 
@@ -262,10 +241,10 @@ class Trainer:
         like = self._arrays()
         progress, state = read_state(path, like, self.model.name, self.progress["training"])
         parts = {name: [state[key] for key in like if key.startswith(name)]
-                 for name in ("weights", "best", "optimizer")}  # fmt: skip
+                 for name in ("weights", "best", "hidden")}  # fmt: skip
         self.progress = progress
         self._set_weights(parts["weights"])
         self._best = parts["best"]
-        for variable, value in zip(self.model.optimizer.variables, parts["optimizer"]):
+        for variable, value in zip(self._hidden(), parts["hidden"]):
             variable.assign(value)
         self._write_log()

@@ -4,6 +4,7 @@ import gc
 import threading
 import time
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ def make_stream(blobs, preprocessing):
 
     def make(function=blobs, seeds=SEEDS, **options):
         options = {"window": 3, "batches_per_sky": 5, **options}
-        streams.append(SkyStream(function, seeds, preprocessing, **options))
+        gather = partial(CutoutSet, preprocessing=preprocessing)
+        streams.append(SkyStream(function, seeds, gather, **options))
         return streams[-1]
 
     yield make
@@ -179,13 +181,13 @@ def test_nothing_to_stream(make_stream, options):
         make_stream(**options)
 
 
-def test_threads_end(blobs, preprocessing):
+def test_threads_end(blobs):
     """Of a stream that is closed, and of one that is forgotten."""
-    with SkyStream(blobs, SEEDS, preprocessing, window=2) as stream:
+    with SkyStream(blobs, SEEDS, list, window=2) as stream:
         stream.at(0)
         assert threads()
     assert soon(lambda: not threads())
-    forgotten = SkyStream(blobs, SEEDS, preprocessing, window=2)
+    forgotten = SkyStream(blobs, SEEDS, list, window=2)
     forgotten.at(0)
     assert threads()
     del forgotten

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from szfinder.training import CutoutSet, Recipe, SkyCutouts, Stage, Trainer
+from szfinder.training import ClassifierTrainer, CutoutSet, Recipe, SkyCutouts, Stage
 
 
 class ShortRecipe(Recipe):
@@ -49,7 +49,7 @@ RECIPE = ShortRecipe(Stage(1, falling, 20), Stage(3, falling, 20))
 @pytest.fixture
 def make_trainer(make_model, training, validation, tmp_path):
     def make(folder="run", recipe=RECIPE, model=None, **options):
-        return Trainer(model or make_model(), recipe, training, validation,
+        return ClassifierTrainer(model or make_model(), recipe, training, validation,
                        folder=tmp_path / folder, **options)
 
     return make
@@ -201,7 +201,7 @@ def test_validation_loss_has_the_ratio_of_the_stage(make_trainer, make_model, va
     entropy = -np.log(probability[np.arange(labels.size), labels])
     for ratio in (1, 5):
         expected = (entropy[labels == 1].mean() + ratio * entropy[labels == 0].mean()) / (1 + ratio)
-        assert trainer._validation_loss(*trainer._watched(ratio)) == pytest.approx(expected, 1e-4)
+        assert trainer.validation_loss(Stage(ratio, zero, 1)) == pytest.approx(expected, 1e-4)
 
 
 def test_state_of_another_network(make_trainer, make_model):
@@ -260,7 +260,7 @@ def test_adjacent_negatives_are_as_the_recipe_says(make_model, validation, tmp_p
     def trainer(adjacent):
         recipe = ShortRecipe(Stage(1, falling, 5), adjacent=adjacent)
         folder = tmp_path / str(adjacent)
-        return Trainer(make_model(), recipe, small, validation, folder=folder)
+        return ClassifierTrainer(make_model(), recipe, small, validation, folder=folder)
 
     with pytest.raises(ValueError, match="no negative cutout to draw; found 0 .*120 adjacent"):
         trainer(False).run()
@@ -272,13 +272,13 @@ def test_adjacent_negatives_are_as_the_recipe_says(make_model, validation, tmp_p
 def test_validation_without_clusters(make_model, training, blobs, tmp_path):
     nothing = CutoutSet([blobs(1, n_blobs=0)], training.preprocessing)
     with pytest.raises(ValueError, match="cutouts with a cluster.*found 0 and 210"):
-        Trainer(make_model(), RECIPE, training, nothing, folder=tmp_path)
+        ClassifierTrainer(make_model(), RECIPE, training, nothing, folder=tmp_path)
 
 
 def test_training_without_clusters(make_model, training, validation, blobs, tmp_path):
     """Refused at the first batch, not after the last."""
     nothing = CutoutSet([blobs(1, n_blobs=0)], training.preprocessing)
-    trainer = Trainer(make_model(), RECIPE, nothing, validation, folder=tmp_path)
+    trainer = ClassifierTrainer(make_model(), RECIPE, nothing, validation, folder=tmp_path)
     with pytest.raises(ValueError, match="cluster"):
         trainer.run()
     assert trainer.progress["total"] == 0
@@ -357,7 +357,7 @@ import numpy as np
 import tensorflow
 tensorflow.config.threading.set_intra_op_parallelism_threads(4)
 from szfinder.models import build_resnet
-from szfinder.training import ModernRecipe, Trainer
+from szfinder.training import ClassifierTrainer, ModernRecipe
 
 class Noise:
     def at(self, number):
@@ -369,7 +369,7 @@ class Noise:
 
 def train(folder):
     model = build_resnet(input_shape=[24, 24, 3], width=8, blocks=[1, 1], dense=32, seed=1)
-    Trainer(model, ModernRecipe(n_batches=6), Noise(), Noise(), folder=folder, seed=2).run()
+    ClassifierTrainer(model, ModernRecipe(n_batches=6), Noise(), Noise(), folder=folder, seed=2).run()
     return b"".join(weight.tobytes() for weight in model.get_weights())
 
 assert train(sys.argv[1] + "/one") == train(sys.argv[1] + "/two")
