@@ -19,6 +19,8 @@ _HOMES = {
     "MapStack": "szfinder.maps",
     "MatchedFilterFinder": "szfinder.finders",
     "SkySimulator": "szfinder.simulation",
+    "UNetSegmentFinder": "szfinder.finders",
+    "read_healpix": "szfinder.maps",
     "read_maps": "szfinder.maps",
 }
 _SUBPACKAGES = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from szfinder.cli.numbers import number, positive
 from szfinder.cli.tables import read_table
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="table of halos with positions, mvir and redshift")  # fmt: skip
     add("--score", metavar="COLUMN", default="score",
         help="column of the score (default: %(default)s)")  # fmt: skip
-    add("--threshold", type=_number, default=-math.inf, metavar="X",
+    add("--threshold", type=number, default=-math.inf, metavar="X",
         help="least score that counts (default: all detections count)")  # fmt: skip
-    add("--min-mass", type=_positive, default=2e14, metavar="MSUN",
+    add("--min-mass", type=positive, default=2e14, metavar="MSUN",
         help="least virial mass of a cluster in solar masses (default: %(default)g)")  # fmt: skip
-    add("--min-redshift", type=_number, default=0.25, metavar="Z",
+    add("--min-redshift", type=number, default=0.25, metavar="Z",
         help="least redshift of a cluster (default: %(default)s)")  # fmt: skip
-    add("--radius", type=_positive, default=1.0, metavar="ARCMIN",
+    add("--radius", type=positive, default=1.0, metavar="ARCMIN",
         help="largest distance of a detection from its halo (default: %(default)s)")  # fmt: skip
     add("-o", "--output", metavar="FOLDER", help="folder for figures (.png)")
     parser.set_defaults(run=run)
@@ -137,23 +138,6 @@ class _Comparison:
         found = np.zeros(len(self.truth), dtype=bool)
         found[self.match.halo[self.right(threshold, ~found)]] = True
         return found
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"expected a number; found {text!r}")
-    return number
-
-
-def _positive(text: str) -> float:
-    number = _number(text)
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0; found {text!r}")
-    return number
 
 
 @contextmanager

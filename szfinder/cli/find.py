@@ -4,7 +4,7 @@ import argparse
 import warnings
 from pathlib import Path
 
-from szfinder.cli.maps import add_map_options, read_band_maps
+from szfinder.cli.maps import add_map_options, read_flat_or_healpix
 
 __all__ = ["add_parser", "run"]
 
@@ -14,6 +14,8 @@ example:
       -o clusters.ecsv --regions clusters.reg --plot clusters.png
   szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
       --finder cnn --weights my-cnn/preset -o clusters.ecsv
+  szfinder find 100=hfi_100.fits 143=hfi_143.fits 217=hfi_217.fits --instrument planck-hfi \\
+      --healpix --finder unet --weights my-unet/preset --parallel 4 -o clusters.ecsv
 """
 
 #: Rows of the catalogue that are printed.
@@ -32,17 +34,21 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_map_options(parser, maps="maps", required=True)
+    add_map_options(parser, maps="maps", required=True, healpix=True)
     add = parser.add_argument
-    add("--finder", choices=["matched-filter", "cnn"], default="matched-filter",
+    add("--finder", choices=["matched-filter", "cnn", "unet"], default="matched-filter",
         help="how they are found (default: %(default)s)")  # fmt: skip
     add("--weights", metavar="NAME_OR_FOLDER",
-        help="trained weights of the cnn (default: deepsz-spt3g)")  # fmt: skip
+        help="trained weights of the cnn (default: deepsz-spt3g) or the unet "
+        "(default: unet-spt3g)")  # fmt: skip
     add(
         "--threshold",
         type=float,
-        help="least score (default: S/N of 4.5, or the probability that suits the weights)",
+        help="least score (default: S/N of 4.5, or that which suits the weights)",
     )
+    add("--block-size", type=int, metavar="N",
+        help="search the maps in tiles of N pixels on a side")  # fmt: skip
+    add("--parallel", type=int, metavar="N", help="search N tiles at the same time")
     add("-o", "--output", metavar="FILE", help="catalogue (.ecsv or .fits)")
     add("--regions", metavar="FILE", help="ds9 region file (.reg)")
     add("--plot", metavar="FILE", help="picture of the score map (.png, .pdf)")
@@ -56,14 +62,17 @@ def run(options: argparse.Namespace) -> None:
 
     _check_outputs(options)
     finder = _finder(options)
-    maps = read_band_maps(options)
+    maps = read_flat_or_healpix(options)
     with warnings.catch_warnings(record=True) as caught:
         for category in (NoDetectionsWarning, UnlikeTrainingWarning):
             warnings.simplefilter("always", category)
-        score_map = finder.score_map(maps)
-        clusters = finder.detect(score_map)
-    for warning in caught:
-        print(f"szfinder: {warning.message}")
+        if options.plot:
+            score_map = finder.score_map(maps)
+            clusters = finder.detect(score_map)
+        else:
+            clusters = finder.find_clusters(maps, progress_bar=True, **_tiles(options))
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        print(f"szfinder: {message}")
     if options.output:
         write_catalogue(clusters, options.output)
     if options.regions:
@@ -77,16 +86,26 @@ def run(options: argparse.Namespace) -> None:
 
 def _finder(options: argparse.Namespace):
     """The finder that was asked for; what was not said is left to its defaults."""
-    from szfinder.finders import CNNFinder, MatchedFilterFinder
+    from szfinder.finders import CNNFinder, MatchedFilterFinder, UNetSegmentFinder
 
-    given = {} if options.threshold is None else {"threshold": options.threshold}
-    if options.finder == "cnn":
-        return (
-            CNNFinder(**given) if options.weights is None else CNNFinder(options.weights, **given)
-        )
-    if options.weights is not None:
-        raise ValueError("--weights is for --finder cnn; the matched filter has none")
+    arguments = {"threshold": options.threshold, "preset": options.weights}
+    given = {name: value for name, value in arguments.items() if value is not None}
+    networks = {"cnn": CNNFinder, "unet": UNetSegmentFinder}
+    if options.finder in networks:
+        return networks[options.finder](**given)
+    if "preset" in given:
+        raise ValueError("--weights is for --finder cnn or unet; the matched filter has none")
     return MatchedFilterFinder(**given)
+
+
+def _tiles(options: argparse.Namespace) -> dict:
+    """How the maps are to be cut, and by how many threads the tiles searched."""
+    tiles = {}
+    if options.block_size is not None:
+        tiles["block_size"] = (options.block_size, options.block_size)
+    if options.parallel is not None:
+        tiles["parallel"] = options.parallel
+    return tiles
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
@@ -100,6 +119,12 @@ def _check_outputs(options: argparse.Namespace) -> None:
             raise ValueError(f"cannot write {path}: the name must end in {' or '.join(endings)}")
         if path and not Path(path).parent.is_dir():
             raise ValueError(f"cannot write {path}: there is no folder {Path(path).parent}")
+    for name in ("block_size", "parallel", "healpix") if options.plot else ():
+        if getattr(options, name) not in (None, False):
+            raise ValueError(
+                f"--plot shows the score map of maps that are searched as one: leave out --plot or "
+                f"--{name.replace('_', '-')}"
+            )
 
 
 def _write_plot(score_map, clusters, path: str) -> None:

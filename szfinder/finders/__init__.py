@@ -4,7 +4,7 @@ A `~szfinder.maps.MapStack` enters. Every finder makes of it a `ScoreMap` (`SZFi
 and of that a catalogue, a `~astropy.table.QTable` whose columns are listed in ``COLUMNS``
 (`SZFinder.detect`); calling the finder does both. `MatchedFilterFinder` scores pixels by the
 signal-to-noise ratio of the multi-frequency matched filter, `CNNFinder` cutouts by the probability
-that a network gives them.
+that a network gives them, and `UNetSegmentFinder` pixels by where a network paints clusters.
 """
 
 from szfinder.finders.base import SZFinder
@@ -13,6 +13,7 @@ from szfinder.finders.cnn import CNNFinder, UnlikeTrainingWarning
 from szfinder.finders.matched_filter import MatchedFilterFinder
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.tiled import NothingToSearchError
+from szfinder.finders.unet import UNetSegmentFinder
 
 __all__ = [
     "COLUMNS",
@@ -24,5 +25,6 @@ __all__ = [
     "NothingToSearchError",
     "SZFinder",
     "ScoreMap",
+    "UNetSegmentFinder",
     "UnlikeTrainingWarning",
 ]

@@ -13,9 +13,12 @@ from astropy.table import QTable
 
 from szfinder.finders.catalogue import COLUMNS, FLAGS, NoDetectionsWarning, make_catalogue
 from szfinder.finders.detection import centroids, label_objects, peaks
+from szfinder.finders.flat import flat_pieces
 from szfinder.finders.score_map import ScoreMap
-from szfinder.finders.tiled import find_in_tiles
-from szfinder.maps import MapError, MapStack
+from szfinder.finders.sphere import sky_pieces
+from szfinder.finders.tiled import Pieces, find_in_tiles
+from szfinder.maps import HealpixStack, MapError, MapStack
+from szfinder.maps.healpix import HealpixMap
 
 __all__ = ["SZFinder"]
 
@@ -48,7 +51,7 @@ class SZFinder(ABC):
             raise ValueError(f"threshold must be a positive number; found {threshold!r}")
         self.threshold = float(threshold)
 
-    def __call__(self, maps: MapStack | NDData, **options: Any) -> QTable:
+    def __call__(self, maps: MapStack | HealpixStack | NDData, **options: Any) -> QTable:
         """Find clusters; see `find_clusters`."""
         return self.find_clusters(maps, **options)
 
@@ -79,9 +82,9 @@ class SZFinder(ABC):
 
     def find_clusters(
         self,
-        maps: MapStack | NDData,
+        maps: MapStack | HealpixStack | NDData,
         *,
-        mask: np.ndarray | None = None,
+        mask: np.ndarray | HealpixMap | tuple | None = None,
         block_size: tuple[int, int] | str | None = None,
         parallel: bool | int | Executor = False,
         progress_bar: bool = False,
@@ -90,13 +93,16 @@ class SZFinder(ABC):
 
         Parameters
         ----------
-        maps : `~szfinder.maps.MapStack` or `~astropy.nddata.NDData`
+        maps : `~szfinder.maps.MapStack`, `~szfinder.maps.HealpixStack` or `~astropy.nddata.NDData`
             The maps; of plain NDData the meta must hold the ``instrument``.
-        mask : `~numpy.ndarray`, optional
-            Boolean, shape (ny, nx): True for pixels that are not to be used.
+        mask : `~numpy.ndarray`, ``HealpixMap`` or tuple, optional
+            Boolean, shape (ny, nx): True for pixels that are not to be used. Of HEALPix maps a
+            HEALPix map, as `~szfinder.maps.HealpixStack.masked` takes it.
         block_size : tuple of int or "auto", optional
             Search the maps in tiles, whose cores are at most this large, ``(ny, nx)`` in pixels;
-            "auto" leaves it to the finder. By default the maps are searched as one.
+            "auto" leaves it to the finder. By default the maps are searched as one. HEALPix maps
+            are always searched in tiles, the pixels of a coarse HEALPix grid: by default with sides
+            of at most eight margins, and of 15 degrees.
         parallel : bool, int or ``concurrent.futures.Executor``, optional
             Search tiles at the same time: True for as many threads as there are CPUs, a number of
             threads, or an executor or dask client to hand the tiles to, for example a
@@ -107,7 +113,8 @@ class SZFinder(ABC):
         Returns
         -------
         `~astropy.table.QTable`
-            See `detect`. Of the meta data of tiles it has what they have in common.
+            See `detect`. Of the meta data of tiles it has what they have in common. In HEALPix maps
+            ``x_centroid`` and ``y_centroid`` are NaN: there is no pixel grid of the whole.
 
         Raises
         ------
@@ -116,14 +123,12 @@ class SZFinder(ABC):
         Exception
             What is raised in a tile is raised with the tile in its message.
         """
-        if block_size is None and parallel is False:
+        whole = block_size is None and parallel is False
+        if whole and not isinstance(maps, HealpixStack):
             return self.detect(self.score_map(maps, mask=mask))
-        maps = as_map_stack(maps)
         clusters, highest = find_in_tiles(
             self,
-            maps,
-            checked_mask(maps, mask),
-            block_size=block_size,
+            pieces_of(self, maps, mask, block_size),
             parallel=parallel,
             progress_bar=progress_bar,
         )
@@ -131,7 +136,7 @@ class SZFinder(ABC):
             self._warn_nothing_found(highest)
         return clusters
 
-    def margin(self, maps: MapStack) -> float:
+    def margin(self, maps: MapStack | HealpixStack) -> float:
         """Context that the finder needs around the core of a tile, in arcmin.
 
         By default half a degree, or 25 of the smallest beam where that is more: what the matched
@@ -142,6 +147,20 @@ class SZFinder(ABC):
     def score_step(self, maps: MapStack) -> int:
         """Side of a pixel of the score map in pixels of the maps."""
         return 1
+
+    def patch_pixel(self, maps: HealpixStack) -> float:
+        """Pixel size in arcmin of the patches onto which HEALPix maps are interpolated.
+
+        By default that of the finest of the maps.
+        """
+        return maps.pixel_size
+
+    def alignment(self, maps: MapStack) -> int:
+        """Pixels of the maps at whose multiples the boxes of tiles start.
+
+        By default the pixels of a score map's pixel, so that those of all tiles are on one grid.
+        """
+        return self.score_step(maps)
 
     def detect(self, score_map: ScoreMap) -> QTable:
         """Catalogue of the objects in a score map.
@@ -227,12 +246,28 @@ def as_map_stack(maps: MapStack | NDData) -> MapStack:
         return MapStack(
             maps.data, wcs=maps.wcs, mask=maps.mask, uncertainty=maps.uncertainty, meta=maps.meta
         )
+    hint = "read the maps with szfinder.maps.read_maps first"
+    if isinstance(maps, HealpixStack):
+        hint = "search it with find_clusters, or score one of its patches: maps.patch(wcs, shape)"
     raise MapError(
         "a finder takes a map stack",
         found=type(maps).__name__,
         expected="MapStack, or NDData with meta['instrument']",
-        hint="read the maps with szfinder.maps.read_maps first",
+        hint=hint,
     )
+
+
+def pieces_of(
+    finder: SZFinder,
+    maps: MapStack | HealpixStack | NDData,
+    mask: np.ndarray | HealpixMap | tuple | None,
+    block_size: tuple[int, int] | str | None,
+) -> Pieces:
+    """What there is to search, tile by tile; parameters as of `SZFinder.find_clusters`."""
+    if isinstance(maps, HealpixStack):
+        return sky_pieces(finder, maps if mask is None else maps.masked(mask), block_size)
+    maps = as_map_stack(maps)
+    return flat_pieces(finder, maps, checked_mask(maps, mask), block_size)
 
 
 def checked_mask(maps: MapStack, mask: np.ndarray | None) -> np.ndarray:

@@ -16,7 +16,7 @@ from szfinder.finders.base import SZFinder, as_map_stack, checked_mask
 from szfinder.finders.catalogue import FLAGS
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.tiled import NothingToSearchError
-from szfinder.maps import MapError, MapStack
+from szfinder.maps import HealpixStack, MapError, MapStack
 from szfinder.maps.strided_wcs import strided_wcs
 from szfinder.models import Preprocessing, Preset, calibrated, predict
 
@@ -126,10 +126,14 @@ class CNNFinder(SZFinder):
             "weights_sha256": self.preset.card.get("sha256"),
         }
 
-    def margin(self, maps: MapStack) -> float:
+    def margin(self, maps: MapStack | HealpixStack) -> float:
         """Context around the core of a tile in arcmin: a cutout, and half of a plateau."""
         preprocessing = self.preset.preprocessing
         return 1.25 * preprocessing.image_size * preprocessing.pixel_size
+
+    def patch_pixel(self, maps: HealpixStack) -> float:
+        """Pixel size in arcmin of the patches of HEALPix maps: that of the preset."""
+        return self.preset.preprocessing.pixel_size
 
     def score_step(self, maps: MapStack) -> int:
         """The stride in pixels of the maps."""

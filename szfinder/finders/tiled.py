@@ -14,20 +14,29 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from numbers import Integral
 from os import cpu_count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from astropy.table import QTable, vstack
-from astropy.wcs.utils import proj_plane_pixel_scales
 from scipy.spatial import cKDTree
 
+from szfinder.finders.score_map import ScoreMap
 from szfinder.maps import MapError, MapStack
-from szfinder.maps.tiles import Tile, divide, piece_maker
 
 if TYPE_CHECKING:
     from szfinder.finders.base import SZFinder
 
-__all__ = ["NothingToSearchError", "find_in_tiles"]
+__all__ = [
+    "AUTO_BLOCK",
+    "Found",
+    "NothingToSearchError",
+    "Piece",
+    "Pieces",
+    "common_meta",
+    "find_in_tiles",
+    "on_tiles",
+    "pixel_size",
+]
 
 #: Side of a core in margins, where the block size is left to the finder.
 AUTO_BLOCK = 8
@@ -51,27 +60,63 @@ class Found:
         Its detections in the core and next to it.
     highest : float
         Highest score, NaN where there is none.
-    x, y : `~numpy.ndarray`
-        Positions of the detections in pixels of the whole map, shape (n,).
+    positions : `~numpy.ndarray`
+        Where the detections are, in pixels: in the whole map, shape (n, 2), or on the sphere, shape
+        (n, 3).
     depth : `~numpy.ndarray`
         How deep in the core they are, in pixels, shape (n,).
+    same : float
+        Greatest distance in pixels of two detections that may be of one cluster.
     """
 
     clusters: QTable
     highest: float
-    x: np.ndarray
-    y: np.ndarray
+    positions: np.ndarray
     depth: np.ndarray
+    same: float
+
+
+class Piece(Protocol):
+    """A tile as it is handed to a worker; as a string, its name in messages."""
+
+    def read(self) -> tuple[MapStack, np.ndarray | None]:
+        """The maps of the tile, and their mask."""
+
+    def place(
+        self, clusters: QTable, score_map: ScoreMap, maps: MapStack
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and depths as of `Found`; the centroids become those in the whole."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """All that is to be searched.
+
+    Parameters
+    ----------
+    tiles : sequence of Piece
+        The tiles that may have something to search.
+    meta : dict
+        How the maps were cut, for the meta data of a catalogue.
+    contents : str
+        What there is, for the message if it is nothing.
+    """
+
+    tiles: Sequence[Piece]
+    meta: dict[str, Any]
+    contents: str
+
+    def nothing(self) -> NothingToSearchError:
+        """The error if nothing can be searched in any tile."""
+        return NothingToSearchError(
+            "nothing of the maps is left to search",
+            found=self.contents,
+            hint="check the mask, and the bad pixels of each band",
+        )
 
 
 def find_in_tiles(
-    finder: "SZFinder",
-    maps: MapStack,
-    mask: np.ndarray,
-    *,
-    block_size: tuple[int, int] | str | None,
-    parallel: bool | int | Executor,
-    progress_bar: bool,
+    finder: "SZFinder", pieces: Pieces, *, parallel: bool | int | Executor, progress_bar: bool
 ) -> tuple[QTable, float]:
     """Catalogue of the clusters in maps of any size.
 
@@ -79,11 +124,9 @@ def find_in_tiles(
     ----------
     finder : `~szfinder.finders.SZFinder`
         The finder.
-    maps : `~szfinder.maps.MapStack`
+    pieces : Pieces
         The maps.
-    mask : `~numpy.ndarray`
-        Boolean, shape (ny, nx): True for pixels that are not to be used.
-    block_size, parallel, progress_bar
+    parallel, progress_bar
         As in `SZFinder.find_clusters`.
 
     Returns
@@ -93,62 +136,78 @@ def find_in_tiles(
     highest : float
         Highest score there is.
     """
-    pixel = np.sqrt(np.prod(maps.pixel_scale))
-    margin = int(np.ceil(finder.margin(maps) / pixel - 1e-3))
-    if block_size is None or isinstance(block_size, str) and block_size == "auto":
-        block_size = (AUTO_BLOCK * margin,) * 2
-    step = finder.score_step(maps)
-    tiles = divide(maps.shape, block_size, margin, step=step)
-    good = maps.good & ~mask
-    tiles = [tile for tile in tiles if good[tile.core].any()]
-    smallest_beam = min(band.beam.fwhm for band in maps.bands) / pixel
-    same = max(SAME_BEAMS * smallest_beam, SAME_PIXELS * step)
-    pieces = ((finder, tile, piece_maker(maps, tile.box), mask[tile.box], same) for tile in tiles)
-    found = []
-    with _runner(parallel) as pool:
-        for result in _progress(_results(pool, pieces), len(tiles), progress_bar):
-            found += [] if result is None else [result]
+    found = list(on_tiles(_found, finder, pieces, parallel=parallel, progress_bar=progress_bar))
     if not found:
-        raise NothingToSearchError(
-            "nothing of the maps is left to search",
-            found=f"{np.count_nonzero(good)} good pixels in {len(tiles)} tiles",
-            hint="check the mask, and the bad pixels of each band",
-        )
-    clusters = _joined(found, same)
-    clusters.meta["block_size"] = " ".join(str(side) for side in block_size)
+        raise pieces.nothing()
+    clusters = _joined(found)
+    clusters.meta.update(pieces.meta)
     return clusters, np.fmax.reduce([result.highest for result in found])
 
 
-def _search(
+def on_tiles(
+    work: Callable[["SZFinder", Piece, MapStack, ScoreMap], Any],
     finder: "SZFinder",
-    tile: Tile,
-    make_piece: Callable[[], MapStack],
-    mask: np.ndarray,
-    same: float,
-) -> Found | None:
-    """What the finder finds in a tile; None where there is nothing to search."""
+    pieces: Pieces,
+    *,
+    parallel: bool | int | Executor,
+    progress_bar: bool,
+) -> Iterator[Any]:
+    """What is made of the score map of each tile, in their order.
+
+    Parameters
+    ----------
+    work : callable
+        Takes finder, tile, its maps and its score map.
+    finder, pieces, parallel, progress_bar
+        As in `find_in_tiles`.
+
+    Yields
+    ------
+    object
+        What ``work`` returns; nothing of tiles in which there is nothing to search.
+    """
+    from tqdm import tqdm
+
+    calls = ((work, finder, piece) for piece in pieces.tiles)
+    with _runner(parallel) as pool:
+        results = _results(pool, calls)
+        for result in tqdm(
+            results, total=len(pieces.tiles), desc="tiles", disable=not progress_bar
+        ):
+            if result is not None:
+                yield result
+
+
+def _on_tile(work: Callable, finder: "SZFinder", piece: Piece) -> Any:
+    """What is made of the score map of a tile; None where there is nothing to search."""
     try:
-        maps = make_piece()
+        maps, mask = piece.read()
         score_map = finder.score_map(maps, mask=mask)
-        clusters = finder.catalogue(score_map)
+        return work(finder, piece, maps, score_map)
     except NothingToSearchError:
         return None
     except Exception as error:
-        _name(error, tile)
+        _name(error, piece)
         raise
-    y_start, x_start = (side.start for side in tile.box)
-    x, y = maps.wcs.world_to_pixel(clusters["sky_centroid"])
-    x, y = x + x_start, y + y_start
-    step = np.divide(*(proj_plane_pixel_scales(wcs).mean() for wcs in (score_map.wcs, maps.wcs)))
-    clusters["x_centroid"] += x_start / round(step, 6)
-    clusters["y_centroid"] += y_start / round(step, 6)
-    depth = tile.depth(x, y)
+
+
+def _found(finder: "SZFinder", piece: Piece, maps: MapStack, score_map: ScoreMap) -> Found:
+    """The detections of a finder in the core of a tile and next to it."""
+    clusters = finder.catalogue(score_map)
+    positions, depth = piece.place(clusters, score_map, maps)
+    smallest_beam = min(band.beam.fwhm for band in maps.bands) / pixel_size(maps)
+    same = max(SAME_BEAMS * smallest_beam, SAME_PIXELS * finder.score_step(maps))
     near = depth >= -same
     highest = np.fmax.reduce(score_map.data, axis=None)
-    return Found(clusters[near], highest, x[near], y[near], depth[near])
+    return Found(clusters[near], highest, positions[near], depth[near], same)
 
 
-def _name(error: Exception, tile: Tile) -> None:
+def pixel_size(maps: MapStack) -> float:
+    """Side of a pixel in arcmin."""
+    return np.sqrt(np.prod(maps.pixel_scale))
+
+
+def _name(error: Exception, tile: Piece) -> None:
     """Put the tile in front of the message of an error, which stays the same error otherwise."""
     if len(error.args) == 1 and isinstance(error.args[0], str):
         error.args = (f"{tile}: {error}",)
@@ -170,12 +229,12 @@ def _runner(parallel: bool | int | Executor) -> AbstractContextManager[Executor 
     return ThreadPoolExecutor(cpu_count() if parallel is True else parallel)
 
 
-def _results(pool: Executor | None, calls: Iterable[tuple]) -> Iterator[Found | None]:
-    """What `_search` returns for each call, in their order."""
+def _results(pool: Executor | None, calls: Iterable[tuple]) -> Iterator[Any]:
+    """What `_on_tile` returns for each call, in their order."""
     if pool is None:
-        yield from (_search(*call) for call in calls)
+        yield from (_on_tile(*call) for call in calls)
         return
-    futures = deque(pool.submit(_search, *call) for call in calls)
+    futures = deque(pool.submit(_on_tile, *call) for call in calls)
     try:
         while futures:
             yield futures.popleft().result()
@@ -184,24 +243,18 @@ def _results(pool: Executor | None, calls: Iterable[tuple]) -> Iterator[Found | 
             future.cancel()
 
 
-def _progress(results: Iterator[Found | None], n_tiles: int, shown: bool) -> Iterator[Found | None]:
-    from tqdm import tqdm
-
-    return tqdm(results, total=n_tiles, desc="tiles", disable=not shown)
-
-
-def _joined(found: Sequence[Found], same: float) -> QTable:
+def _joined(found: Sequence[Found]) -> QTable:
     """One catalogue: each cluster from the tile in whose core it lies deepest."""
-    positions = np.concatenate([np.transpose([tile.x, tile.y]) for tile in found])
-    tiles = np.repeat(np.arange(len(found)), [tile.x.size for tile in found])
+    positions = np.concatenate([tile.positions for tile in found])
+    tiles = np.repeat(np.arange(len(found)), [tile.depth.size for tile in found])
     depth = np.concatenate([tile.depth for tile in found])
-    cluster = _clusters(positions, tiles, same)
+    cluster = _clusters(positions, tiles, max(tile.same for tile in found))
     order = np.lexsort((tiles, -depth, cluster))
     deepest = order[np.unique(cluster[order], return_index=True)[1]]
     clusters = vstack([tile.clusters for tile in found], metadata_conflicts="silent")[deepest]
     clusters = clusters[np.argsort(-clusters["score"], kind="stable")]
     clusters["id"][:] = np.arange(1, len(clusters) + 1)
-    clusters.meta = _common_meta([tile.clusters.meta for tile in found])
+    clusters.meta = common_meta([tile.clusters.meta for tile in found])
     return clusters
 
 
@@ -213,7 +266,7 @@ def _clusters(positions: np.ndarray, tiles: np.ndarray, same: float) -> np.ndarr
     """
     pairs = cKDTree(positions).query_pairs(same, output_type="ndarray")
     pairs = pairs[tiles[pairs[:, 0]] != tiles[pairs[:, 1]]]
-    distance = np.hypot(*(positions[pairs[:, 0]] - positions[pairs[:, 1]]).T)
+    distance = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
     members = {index: [index] for index in range(len(tiles))}
     cluster = np.arange(len(tiles))
     for one, other in pairs[np.lexsort((*pairs.T, distance))]:
@@ -224,7 +277,7 @@ def _clusters(positions: np.ndarray, tiles: np.ndarray, same: float) -> np.ndarr
     return cluster
 
 
-def _common_meta(metas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def common_meta(metas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What all tiles have in common, and the time of the last; true is what is true of all."""
     common = {}
     for name, value in metas[0].items():

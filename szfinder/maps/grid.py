@@ -19,7 +19,8 @@ CYLINDRICAL = ("CAR", "CEA", "MER")
 
 
 def wcs_for_patch(center: SkyCoord, size: u.Quantity, pixel_scale: u.Quantity, *,
-                  projection: str = "TAN") -> tuple[WCS, tuple[int, int]]:
+                  projection: str = "TAN",
+                  angle: u.Quantity = 0 * u.deg) -> tuple[WCS, tuple[int, int]]:
     """A WCS and shape for a patch of sky, onto which HEALPix maps can be read.
 
     Parameters
@@ -32,6 +33,8 @@ def wcs_for_patch(center: SkyCoord, size: u.Quantity, pixel_scale: u.Quantity, *
         Angular size of a pixel.
     projection : str, optional
         Three-letter FITS code of a zenithal projection, such as TAN, ZEA or STG.
+    angle : astropy.units.Quantity, optional
+        By which the pixel axes are turned against those of the frame.
 
     Returns
     -------
@@ -58,6 +61,9 @@ def wcs_for_patch(center: SkyCoord, size: u.Quantity, pixel_scale: u.Quantity, *
     wcs.wcs.crval = [center.spherical.lon.deg, center.spherical.lat.deg]
     wcs.wcs.cdelt = [-pixel_scale.to_value(u.deg), pixel_scale.to_value(u.deg)]
     wcs.wcs.crpix = [(shape[1] + 1) / 2, (shape[0] + 1) / 2]
+    if angle != 0:
+        cos, sin = np.cos(angle).value, np.sin(angle).value
+        wcs.wcs.pc = [[cos, -sin], [sin, cos]]
     if not galactic:
         wcs.wcs.radesys = "ICRS"
     return wcs, shape

@@ -5,8 +5,9 @@ A pixel of the patch is the bilinear mean of its four HEALPix neighbours
 that what is not observed never leaks into what is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
@@ -57,8 +58,36 @@ class HealpixMap:
         """Values of the given pixels, NaN where the map has none."""
         if self.pixels is None:
             return self.values[pixels]
+        index, present = self.index(pixels)
+        return np.where(present, self.values[index], np.nan)
+
+    def index(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the values of the given pixels are, and which of them the map has."""
+        if self.pixels is None:
+            return pixels, np.ones(np.shape(pixels), dtype=bool)
         index = np.minimum(np.searchsorted(self.pixels, pixels), self.pixels.size - 1)
-        return np.where(self.pixels[index] == pixels, self.values[index], np.nan)
+        return index, self.pixels[index] == pixels
+
+    def around(self, center: SkyCoord, radius: u.Quantity) -> "HealpixMap":
+        """The partial map of the pixels whose centres are within a radius of a position."""
+        pixels = self.pixels_around(center, radius)
+        return replace(self, values=self.at(pixels), pixels=_compact(pixels))
+
+    def pixels_around(self, center: SkyCoord, radius: u.Quantity) -> np.ndarray:
+        """Ascending numbers of the pixels whose centres are within a radius of a position."""
+        import healpy  # it loads matplotlib, which nothing else here needs
+
+        sky = center.transform_to(self.frame).spherical
+        vector = healpy.ang2vec(sky.lon.deg, sky.lat.deg, lonlat=True)
+        radius = min(radius.to_value(u.rad), np.pi)
+        return np.sort(healpy.query_disc(self.nside, vector, radius, nest=self.nested))
+
+    def centers(self, pixels: np.ndarray) -> SkyCoord:
+        """Positions of the centres of pixels, in the frame of the map."""
+        import healpy
+
+        lon, lat = healpy.pix2ang(self.nside, pixels, nest=self.nested, lonlat=True)
+        return SkyCoord(lon, lat, unit="deg", frame=self.frame)
 
 
 def healpix_from_array(values, keywords: dict, *, band, unit=None, file=None,
@@ -123,7 +152,8 @@ def healpix_from_table(hdu, overrides: dict, *, band, file=None) -> HealpixMap:
 class Patch:
     """The pixels of a patch, onto which HEALPix maps are interpolated.
 
-    The coordinates are transformed once for all maps of one nside, order and frame.
+    The coordinates are transformed once for all maps of one frame, and the neighbours found once
+    for all of one frame, nside and order.
 
     Parameters
     ----------
@@ -135,15 +165,22 @@ class Patch:
     def __init__(self, wcs, shape: tuple[int, int]):
         self._wcs = wcs
         self._shape = tuple(shape)
+        self._positions = {}
         self._neighbours = {}
 
     def interpolate(self, healpix_map: HealpixMap) -> np.ndarray:
         """The map on the patch: ``(ny, nx)``, NaN where a neighbour that counts is bad."""
-        key = (healpix_map.nside, healpix_map.nested, healpix_map.frame)
+        frame = healpix_map.frame
+        if frame not in self._positions:
+            self._positions[frame] = [self._find_positions(frame, block)
+                                      for block in self._blocks()]
+        key = (healpix_map.nside, healpix_map.nested, frame)
         if key not in self._neighbours:
-            self._neighbours[key] = list(map(self._find_neighbours(*key), self._blocks()))
+            self._neighbours[key] = [_find_neighbours(*key[:2], lon, lat)
+                                     for _, lon, lat in self._positions[frame]]
         patch = np.full(self._shape[0] * self._shape[1], np.nan)
-        for block, (on_sky, pixels, weights) in zip(self._blocks(), self._neighbours[key]):
+        for block, (on_sky, *_), (pixels, weights) in zip(
+                self._blocks(), self._positions[frame], self._neighbours[key]):
             patch[block][on_sky] = weighted_mean(healpix_map.at(pixels), weights)
         return patch.reshape(self._shape)
 
@@ -151,19 +188,21 @@ class Patch:
         size = self._shape[0] * self._shape[1]
         return [slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK)]
 
-    def _find_neighbours(self, nside, nested, frame):
-        """Which pixels of a block lie on the sky, and the four neighbours and weights of those."""
-        import healpy  # it loads matplotlib, which nothing else here needs
+    def _find_positions(self, frame, block):
+        """Which pixels of a block lie on the sky, and where those are, in degrees."""
+        y, x = np.divmod(np.arange(block.start, block.stop), self._shape[1])
+        position = SkyCoord(self._wcs.pixel_to_world(x, y)).transform_to(frame).spherical
+        lon, lat = position.lon.deg, position.lat.deg
+        on_sky = np.isfinite(lon) & np.isfinite(lat)
+        return on_sky, lon[on_sky], lat[on_sky]
 
-        def find(block):
-            y, x = np.divmod(np.arange(block.start, block.stop), self._shape[1])
-            position = SkyCoord(self._wcs.pixel_to_world(x, y)).transform_to(frame).spherical
-            lon, lat = position.lon.deg, position.lat.deg
-            on_sky = np.isfinite(lon) & np.isfinite(lat)
-            pixels, weights = healpy.get_interp_weights(nside, lon[on_sky], lat[on_sky],
-                                                        nest=nested, lonlat=True)
-            return on_sky, _compact(pixels), weights.astype(np.float32)
-        return find
+
+def _find_neighbours(nside, nested, lon, lat):
+    """The four neighbours of positions, and their weights."""
+    import healpy
+
+    pixels, weights = healpy.get_interp_weights(nside, lon, lat, nest=nested, lonlat=True)
+    return _compact(pixels), weights.astype(np.float32)
 
 
 def _compact(pixels):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from szfinder.maps.by_band import (all_given, as_instrument, by_name, match_bands, per_band,
+                                   uk_cmb_factor)
 from szfinder.maps.errors import MapError
 from szfinder.maps.instrument import Instrument
 from szfinder.maps.sources import Plane, read_source
 from szfinder.maps.stack import MapStack
 from szfinder.maps.target import TargetGrid
-from szfinder.maps.units import uk_cmb_per_unit
 
 __all__ = ["read_maps"]
 
@@ -74,76 +75,22 @@ def read_maps(maps, *, instrument: Instrument | str | os.PathLike, ivar=None, ma
     """
     if isinstance(maps, MapStack):
         return maps
-    instrument, maps = _match(maps, _as_instrument(instrument))
+    instrument, maps = match_bands(maps, as_instrument(instrument))
     if pixel_window is not None:
         instrument = replace(instrument, pixel_window=bool(pixel_window))
-    unit = _per_band(unit, "unit", instrument)
-    hdu = _per_band(hdu, "hdu", instrument)
+    unit = per_band(unit, "unit", instrument)
+    hdu = per_band(hdu, "hdu", instrument)
     weights = _find_weights(ivar, maps, instrument)
     grid = TargetGrid(wcs, shape)
     planes, planes_ivar = [], []
     for band in instrument:
         source = read_source(maps[band.name], band=band.name, hdu=hdu[band.name])
-        factor = _factor(band, source, unit[band.name])
+        factor = uk_cmb_factor(band, source, unit[band.name])
         planes.append((grid.place(source, band=band.name) * factor).astype(np.float32))
         if weights is not None:
             planes_ivar.append(_read_weights(grid, weights[band.name], band.name) / factor**2)
     return MapStack(planes, wcs=grid.wcs, instrument=instrument, mask=mask,
                     uncertainty=planes_ivar or None)
-
-
-def _as_instrument(instrument):
-    if isinstance(instrument, Instrument):
-        return instrument
-    if not isinstance(instrument, (str, os.PathLike)):
-        raise MapError("not an instrument", found=repr(instrument),
-                       expected="an Instrument, the name of a preset, or the path of a YAML file")
-    if str(instrument).endswith((".yaml", ".yml")):
-        return Instrument.read(instrument)
-    return Instrument.from_preset(str(instrument))
-
-
-def _match(maps, instrument):
-    """The instrument with the bands that have maps, and the maps by the names of its bands."""
-    if not isinstance(maps, Mapping):
-        raise MapError("the maps are not named by their bands", found=type(maps).__name__,
-                       expected=f"a mapping from band name ({', '.join(instrument.names)}) to map")
-    if not maps:
-        raise MapError("no maps given", expected=f"some of {', '.join(instrument.names)}")
-    maps = _by_name(maps, "maps", instrument)
-    _all_given(maps, maps, "map", "leave the band out, or give its map")
-    return instrument.select(maps), maps
-
-
-def _by_name(mapping, what, instrument):
-    named = {instrument[key].name: value for key, value in mapping.items()}
-    if len(named) < len(mapping):
-        raise MapError(f"a band is named twice in {what}", found=", ".join(map(repr, mapping)))
-    return named
-
-
-def _all_given(sources, names, what, hint):
-    for name in names:
-        if sources.get(name) is None:
-            raise MapError(f"no {what} given", band=name, hint=hint)
-
-
-def _per_band(option, what, instrument):
-    """An option by band: the same for all, or that of a mapping (None where it says nothing)."""
-    if isinstance(option, Mapping):
-        return {**dict.fromkeys(instrument.names), **_by_name(option, what, instrument)}
-    return dict.fromkeys(instrument.names, option)
-
-
-def _factor(band, source, unit):
-    """uK_CMB per unit of a map: of the unit asked for, else its own, else the band's."""
-    own = source.unit
-    if unit is None and (own is None or not str(own).strip()):
-        if source.file is not None:
-            raise MapError("the file states no unit (BUNIT or TUNITn)", band=band.name,
-                           file=source.file, hint="pass unit=..., such as 'K_CMB' or 'MJy/sr'")
-        own = band.unit
-    return uk_cmb_per_unit(own if unit is None else unit, band, file=source.file)
 
 
 def _find_weights(ivar, maps, instrument):
@@ -155,9 +102,9 @@ def _find_weights(ivar, maps, instrument):
     if not isinstance(ivar, Mapping):
         raise MapError("the weights are not named by their bands", found=type(ivar).__name__,
                        expected="a mapping from band name to inverse variance, or 'auto'")
-    weights = _by_name(ivar, "ivar", instrument)
-    _all_given(weights, instrument.names, "inverse variance",
-               "give it for all bands that have maps, or for none")
+    weights = by_name(ivar, "ivar", instrument)
+    all_given(weights, instrument.names, "inverse variance",
+              "give it for all bands that have maps, or for none")
     return weights
 
 

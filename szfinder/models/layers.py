@@ -70,11 +70,13 @@ class Layers:
         stride: int = 1,
         batch_normalization: bool = True,
         relu: bool = True,
+        bias: float = 0.0,
     ) -> "keras.KerasTensor":
         """Convolution and, unless told not to, batch normalisation and ReLU.
 
-        A convolution before a normalisation has no bias, which that would take away. The
-        normalisation has the constants of He et al. (2016): momentum 0.9, epsilon 1e-5.
+        A convolution before a normalisation has no bias, which that would take away; that of others
+        is at first as given. The normalisation has the constants of He et al. (2016): momentum 0.9,
+        epsilon 1e-5.
         """
         layers = self._keras.layers
         x = layers.Conv2D(
@@ -83,6 +85,7 @@ class Layers:
             strides=stride,
             padding="same",
             use_bias=not batch_normalization,
+            bias_initializer=self._keras.initializers.Constant(bias),
             name=f"{name}_conv",
             data_format="channels_last",
             dtype="float32",

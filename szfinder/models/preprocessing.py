@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from szfinder.maps import Band, Instrument, MapError, MapStack
 
@@ -11,7 +13,11 @@ __all__ = ["Preprocessing"]
 
 #: Relative difference in frequency, beam and pixel size that a network is allowed to meet.
 TOLERANCE = 0.05
-NORMALIZATIONS = ("linear", "contrast")
+#: Weight of the good pixels around that a mean of them cannot be below.
+TINY = 1e-6
+#: Standard deviations at which the Gaussian of the smoothing ends.
+TRUNCATE = 4.0
+NORMALIZATIONS = ("linear", "contrast", "local")
 
 
 @dataclass(frozen=True)
@@ -34,13 +40,15 @@ class Preprocessing:
         Side of a pixel in arcmin.
     image_size : int
         Pixels on a side of the images.
-    normalization : {"linear", "contrast"}, optional
+    normalization : {"linear", "contrast", "local"}, optional
         See `normalized`.
     unit : str, optional
         Unit of the maps: uK_CMB, no other.
     offset : sequence of float, optional
         What is subtracted from the maps before that, in uK_CMB; by default 0. Only ``linear``
         takes it.
+    smoothing : float, optional
+        Standard deviation in arcmin of the Gaussian that ``local`` needs, and no other.
 
     Raises
     ------
@@ -59,6 +67,7 @@ class Preprocessing:
     normalization: str = "linear"
     unit: str = "uK_CMB"
     offset: Sequence[float] = ()
+    smoothing: float | None = None
 
     def __post_init__(self) -> None:
         if self.unit != "uK_CMB":
@@ -78,7 +87,12 @@ class Preprocessing:
                 )
             object.__setattr__(self, name, values)
         self._check_offset()
-        for name in ("pixel_size", "image_size"):
+        if (self.smoothing is None) != (self.normalization != "local"):
+            raise ValueError(
+                "the normalization 'local' needs a smoothing in arcmin, and no other takes one; "
+                f"found {self.smoothing!r} with {self.normalization!r}"
+            )
+        for name in ("pixel_size", "image_size", *["smoothing"] * (self.smoothing is not None)):
             if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be positive; found {getattr(self, name)!r}")
 
@@ -106,6 +120,7 @@ class Preprocessing:
         image_size: int,
         normalization: str = "linear",
         offset: Sequence[float] = (),
+        smoothing: float | None = None,
     ) -> "Preprocessing":
         """Preprocessing for the bands of an instrument; see `Preprocessing` for the parameters."""
         return cls(
@@ -118,12 +133,19 @@ class Preprocessing:
             image_size=image_size,
             normalization=normalization,
             offset=offset,
+            smoothing=smoothing,
         )
 
     @property
     def as_dict(self) -> dict:
         """The values by name, as they go into ``preprocess.json``."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def reach(self) -> int:
+        """Pixels on either side of one that its value depends on in ``linear`` or ``local``."""
+        sigma = 0 if self.smoothing is None else self.smoothing / self.pixel_size
+        return int(TRUNCATE * sigma + 0.5)
 
     def to_images(self, cutouts: np.ndarray) -> np.ndarray:
         """Cutouts (n, n_band, ny, nx) in uK_CMB as images (n, ny, nx, n_band) of the network."""
@@ -136,22 +158,33 @@ class Preprocessing:
         `~szfinder.models.fit_left_gaussian` it is the normalisation of Bonjean (2020, section 3.2).
         ``contrast`` takes the inverse hyperbolic sine of the difference from the mean of the image,
         over the scale: the CMB, which hardly changes across an image, is taken away, and sources a
-        hundred times brighter than a cluster are compressed.
+        hundred times brighter than a cluster are compressed. ``local`` does so with the difference
+        from the image smoothed by a Gaussian, on images that are wide against it; it alone takes
+        pixels that are not finite, which no others are smoothed with.
         """
         scale = np.float32(self.scale)
         if self.normalization == "linear":
             return (images.astype(np.float32) - np.float32(self.offset)) / scale
-        return np.arcsinh(_contrast(images) / scale)
+        return np.arcsinh(self._contrast(images) / scale)
 
     def scatter(self, cutouts: np.ndarray) -> np.ndarray:
         """Scatter of the contrasts of cutouts (n, n_band, ny, nx), band by band, in uK_CMB.
 
         Half the range from the 16th to the 84th percentile, which sources do not widen: what
-        ``scale`` is in the training of a preset with the normalisation ``contrast``.
+        ``scale`` is in the training of a preset with the normalisation ``contrast`` or ``local``.
+        Pixels that are not finite do not count.
         """
-        contrast = _contrast(np.moveaxis(cutouts, 1, -1))
-        low, high = np.percentile(contrast, [16, 84], axis=(0, 1, 2))
+        contrast = self._contrast(np.moveaxis(cutouts, 1, -1))
+        low, high = np.nanpercentile(contrast, [16, 84], axis=(0, 1, 2))
         return (high - low) / 2
+
+    def _contrast(self, images: np.ndarray) -> np.ndarray:
+        """Difference of images (n, ny, nx, n_band) from what is around, in float32."""
+        if self.normalization == "local":
+            around = _smoothed(images, self.smoothing / self.pixel_size)
+        else:
+            around = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+        return (images - around).astype(np.float32)
 
     def match(self, maps: MapStack) -> tuple[int, ...]:
         """The planes of the maps that the network takes, in its order.
@@ -249,10 +282,12 @@ def _pixel_sides(maps: MapStack) -> np.ndarray:
     return np.transpose([dy.arcmin, dx.arcmin])
 
 
-def _contrast(images: np.ndarray) -> np.ndarray:
-    """Images (n, ny, nx, n_band) less the mean of each band in each image."""
-    contrast = images - images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-    return contrast.astype(np.float32)
+def _smoothed(images: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian mean of the finite pixels of each image and band around each pixel."""
+    good = np.isfinite(images)
+    blur = partial(gaussian_filter, sigma=(0, sigma, sigma, 0), mode="reflect", truncate=TRUNCATE)
+    mean = blur(np.where(good, images, 0).astype(np.float32))
+    return mean if good.all() else mean / np.maximum(blur(good.astype(np.float32)), TINY)
 
 
 def _differs(value: float, expected: float) -> bool:

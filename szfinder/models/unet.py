@@ -21,6 +21,7 @@ def build_unet(
     batch_normalization: bool = False,
     n_outputs: int = 1,
     output_activation: str = "sigmoid",
+    output_bias: float = 0.0,
     weight_decay: float = 0.0,
     seed: int = 0,
 ) -> "keras.Model":
@@ -49,6 +50,9 @@ def build_unet(
         Maps that the network returns.
     output_activation : str, optional
         Function of the result: "sigmoid" for values from 0 to 1, "linear" for any.
+    output_bias : float, optional
+        Bias of the result before training. With -2.19 a sigmoid says 0.1 everywhere, so that a
+        training for rare objects does not begin with unlearning the rest (Zhou et al. 2019).
     weight_decay : float, optional
         L2 weight decay of all kernels.
     seed : int, optional
@@ -98,7 +102,9 @@ def build_unet(
         x = layers.up_convolution(x, filters[level - 1], 2, name=f"up{level}_transposed")
         x = layers.concatenation(skipped[level - 1], x, name=f"up{level}_skip")
         x = block(x, filters[level - 1], f"up{level}")
-    x = layers.convolution(x, n_outputs, 1, batch_normalization=False, relu=False, name="map")
+    x = layers.convolution(
+        x, n_outputs, 1, batch_normalization=False, relu=False, bias=output_bias, name="map"
+    )
     return layers.network(
         image, layers.activation(x, output_activation, name="output"), name="unet"
     )

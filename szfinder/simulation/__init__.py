@@ -2,7 +2,8 @@
 
 Here live the halos, the components of the millimetre sky and the simulator that puts them together.
 An instrument, a list of components and a seed enter; a `Sky` leaves: a map stack and the table of
-all halos it was made from, on a patch of any celestial projection or on the HEALPix sphere.
+all halos it was made from, on a patch of any celestial projection or on the HEALPix sphere. Maps of
+the real sky may take the place of the components: imitated, or with clusters added to them.
 """
 
 from szfinder.simulation.cib import ClusteredCIB
@@ -12,6 +13,7 @@ from szfinder.simulation.dust import GalacticDust
 from szfinder.simulation.foregrounds import GaussianForegrounds
 from szfinder.simulation.counts import SourceCounts
 from szfinder.simulation.halos import Halos
+from szfinder.simulation.injection import inject_clusters
 from szfinder.simulation.noise import Noise
 from szfinder.simulation.patch import Patch
 from szfinder.simulation.presets import PRESETS, SkyPreset, default_components, sky_preset
@@ -22,6 +24,7 @@ from szfinder.simulation.simulator import SkySimulator
 from szfinder.simulation.sky import Sky
 from szfinder.simulation.sources import DustyGalaxies, PointSources, RadioSources
 from szfinder.simulation.sphere import Sphere
+from szfinder.simulation.surrogate import SurrogateSimulator
 from szfinder.simulation.sz import KineticSZ, ThermalSZ
 
 __all__ = [
@@ -49,7 +52,9 @@ __all__ = [
     "SkySimulator",
     "SourceCounts",
     "Sphere",
+    "SurrogateSimulator",
     "ThermalSZ",
     "default_components",
+    "inject_clusters",
     "sky_preset",
 ]

@@ -29,6 +29,8 @@ class Halos:
     clustered : bool, optional
         Draw positions from a log-normal field with the linear bias of each halo; otherwise they are
         independent (Poisson).
+    boost : float, optional
+        Factor on the number of halos that are drawn, to train on more clusters than there are.
     catalogue : `~astropy.table.QTable`, optional
         Halos to use in place of drawn ones: ``sky_centroid``, ``redshift`` and ``m200c`` or
         ``m500c``, and ``velocity`` if their radial velocities are not to be drawn.
@@ -36,8 +38,8 @@ class Halos:
     Raises
     ------
     ValueError
-        If the ranges are empty or beyond the tables (1e12 to 2e16 Msun, redshift 0.003 to 4), or
-        the catalogue lacks a column or has a halo beyond the tables.
+        If the ranges are empty or beyond the tables (1e12 to 2e16 Msun, redshift 0.003 to 4), the
+        boost is not above 0, or the catalogue lacks a column or has a halo beyond the tables.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Halos:
         min_mass: float = 1e13,
         redshifts: tuple[float, float] = (0.005, 3.0),
         clustered: bool = False,
+        boost: float = 1.0,
         catalogue: QTable | None = None,
     ) -> None:
         low, high = redshifts
@@ -55,19 +58,23 @@ class Halos:
         if not REDSHIFTS[0] <= low < high <= REDSHIFTS[1]:
             raise ValueError(f"redshifts are {redshifts}; they must ascend between "
                              f"{REDSHIFTS[0]:g} and {REDSHIFTS[1]:g}")  # fmt: skip
+        if not 0 < boost < np.inf:
+            raise ValueError(f"boost is {boost!r}; it must be a factor above 0")
         if catalogue is not None:
             _check_catalogue(catalogue)
         self.min_mass = float(min_mass)
         self.redshifts = float(low), float(high)
         self.clustered = clustered
+        self.boost = float(boost)
         self.catalogue = catalogue
 
     def __repr__(self) -> str:
         if self.catalogue is not None:
             return f"Halos(catalogue of {len(self.catalogue)})"
+        boost = "" if self.boost == 1 else f", boost={self.boost:g}"
         return (
             f"Halos(min_mass={self.min_mass:g}, redshifts={self.redshifts}, "
-            f"clustered={self.clustered})"
+            f"clustered={self.clustered}{boost})"
         )
 
     def draw(self, region, model: HaloModel, rng: np.random.Generator) -> tuple[np.ndarray, QTable]:
@@ -113,7 +120,7 @@ class Halos:
         log_m = _edges(np.log(self.min_mass), np.log(MASSES[1]), MASS_CELLS)
         z, m = (np.exp(0.5 * (edges[1:] + edges[:-1])) for edges in (log_z, log_m))
         density = model.density(m, z[:, None]) * (z * model.volume(z))[:, None]
-        expected = density * (log_z[1] - log_z[0]) * (log_m[1] - log_m[0])
+        expected = self.boost * density * (log_z[1] - log_z[0]) * (log_m[1] - log_m[0])
         if self.clustered:
             field = LogNormalField(region, model, z, rng)
             numbers, cells = field.draw(rng, expected, model.bias(m, z[:, None]))

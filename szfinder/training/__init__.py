@@ -1,6 +1,6 @@
-"""Make data sets of cutouts and train networks on them.
+"""Make data sets of cutouts and patches, and train networks on them.
 
-Simulated skies enter; cutouts with labels, and a trained network with its log, leave. Which seeds
+Simulated skies enter; images with labels, and a trained network with its log, leave. Which seeds
 may be used for what stands in ``szfinder.training.seeds``.
 """
 
@@ -21,30 +21,56 @@ from szfinder.training.cnn import (
 from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.cutouts import SkyCutouts
 from szfinder.training.losses import focal_loss
+from szfinder.training.patch_set import PatchSet
 from szfinder.training.patches import FlatPatches, SkyPatches
-from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe, Recipe, Stage
+from szfinder.training.recipes import (
+    BonjeanRecipe,
+    HeatMapRecipe,
+    ImbalanceSchedule,
+    ModernRecipe,
+    Recipe,
+    Stage,
+)
+from szfinder.training.segmentation_trainer import SegmentationTrainer
 from szfinder.training.segments import disc_map, peak_map
+from szfinder.training.skies import InjectedSkies, MockSkies, Skies, SurrogateSkies
 from szfinder.training.sky_split import SkySplit
 from szfinder.training.split import split_by_right_ascension
 from szfinder.training.stream import SkyStream
 from szfinder.training.trainer import Trainer
+from szfinder.training.unet import (
+    UNET_TRAININGS,
+    UNetTraining,
+    train_unet,
+    train_unet_on_maps,
+)
 
 __all__ = [
-    "CNN_TRAININGS",
-    "RECIPES",
+    "BonjeanRecipe",
     "CNNTraining",
+    "CNN_TRAININGS",
     "ClassifierTrainer",
     "CutoutSet",
     "FlatPatches",
+    "HeatMapRecipe",
     "ImbalanceSchedule",
+    "InjectedSkies",
+    "MockSkies",
     "ModernRecipe",
+    "PatchSet",
+    "RECIPES",
     "Recipe",
+    "SegmentationTrainer",
+    "Skies",
     "SkyCutouts",
     "SkyPatches",
     "SkySplit",
     "SkyStream",
     "Stage",
+    "SurrogateSkies",
     "Trainer",
+    "UNET_TRAININGS",
+    "UNetTraining",
     "calibrate",
     "disc_map",
     "expected_calibration_error",
@@ -55,4 +81,6 @@ __all__ = [
     "split_by_right_ascension",
     "train_cnn",
     "train_cnn_on_maps",
+    "train_unet",
+    "train_unet_on_maps",
 ]

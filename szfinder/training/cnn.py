@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ import numpy as np
 from astropy.nddata import NDData
 from astropy.table import Table
 
-import szfinder
-from szfinder.evaluation import ScoreBook
 from szfinder.finders.base import as_map_stack
 from szfinder.maps import Instrument, MapStack
 from szfinder.models import Preprocessing, Preset, build_network
@@ -23,6 +20,7 @@ from szfinder.training.calibration import calibrate
 from szfinder.training.classifier_trainer import ClassifierTrainer
 from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.cutouts import SkyCutouts
+from szfinder.training.kept import keep_preset
 from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe, Recipe
 from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from szfinder.training.split import split_by_right_ascension
@@ -246,28 +244,11 @@ def _trained(
         data={**data, **normalised},
     )  # fmt: skip
     book = trainer.run(progress_bar=progress_bar)
-    preset = Preset.from_model(
-        model,
-        name=folder.name,
-        architecture="resnet",
-        arguments=arguments,
-        preprocessing=preprocessing,
+    return keep_preset(
+        model, folder, book, data={**data, "width": width, **recipe.as_dict}, command=command,
+        seed=seed, architecture="resnet", arguments=arguments, preprocessing=preprocessing,
         calibration=calibrate(book),
-        card={
-            "command": command,
-            "seed": seed,
-            "data": {
-                **data,
-                "width": width,
-                **recipe.as_dict,
-                "szfinder_version": szfinder.__version__,
-            },
-            "date": datetime.now(UTC).date().isoformat(),
-            "scores": _scores(book),
-        },
-    )
-    preset.save(folder / "preset", overwrite=True)
-    return Preset.load(folder / "preset")
+    )  # fmt: skip
 
 
 def _preprocessing(instrument: Instrument, cutouts: SkyCutouts) -> Preprocessing:
@@ -282,12 +263,3 @@ def _preprocessing(instrument: Instrument, cutouts: SkyCutouts) -> Preprocessing
     contrast = np.sinh(preprocessing.normalized(cutouts.images(cutouts.corners)))
     low, high = np.percentile(contrast, [16, 84], axis=(0, 1, 2))
     return replace(preprocessing, scale=((high - low) / 2).tolist())
-
-
-def _scores(book: ScoreBook) -> dict[str, float]:
-    """What the validation skies say; they were used to stop and to calibrate."""
-    return {
-        "validation_f1": float(book.f1.max()),
-        "validation_auc": book.auc,
-        "validation_average_precision": book.average_precision,
-    }

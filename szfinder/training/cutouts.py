@@ -8,15 +8,15 @@ from typing import Any
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
 from astropy.table import Table
 
-from szfinder.evaluation import CutoutGrid, positions_of, select_halos
+from szfinder.evaluation import CutoutGrid, select_halos
 from szfinder.finders.base import as_map_stack, checked_mask
 from szfinder.maps import MapError, MapStack
 from szfinder.simulation import Sky, SkySimulator
 from szfinder.training.places import ADJACENT, NEGATIVE, POSITIVE, UNUSABLE, PlaceMap
+from szfinder.training.positions import known_positions
 from szfinder.training.state import load_arrays
 from szfinder.utils.files import replacing
 
@@ -141,7 +141,7 @@ class SkyCutouts:
         """
         maps = as_map_stack(maps)
         usable = ~checked_mask(maps, mask)
-        clusters = np.array(maps.wcs.world_to_pixel(_known_positions(catalogue)))
+        clusters = np.array(maps.wcs.world_to_pixel(known_positions(catalogue)))
         # positions behind the plane of projection have no pixel
         clusters = clusters[:, np.isfinite(clusters).all(axis=0)]
         grid = CutoutGrid(maps.wcs, maps.shape, size=SIZE * u.arcmin, stride=STRIDE * u.arcmin)
@@ -258,17 +258,3 @@ class SkyCutouts:
                 f"cannot write {path}: {error.strerror or error}: make room in {path.parent}, and "
                 "give the same command again to go on"
             ) from error
-
-
-def _known_positions(catalogue: Table) -> SkyCoord:
-    """Positions of a catalogue, none of which may be missing."""
-    positions = positions_of(catalogue)
-    degrees = np.array([np.ma.filled(angle, np.nan) for angle in (positions.ra, positions.dec)])
-    rows = np.flatnonzero(~np.isfinite(degrees).all(axis=0))
-    if rows.size:
-        named = ", ".join(map(str, rows[:5])) + (", ..." if rows.size > 5 else "")
-        raise ValueError(
-            f"the catalogue has {rows.size} of {len(catalogue)} rows without a position (from 0: "
-            f"{named}); remove them first"
-        )
-    return positions

@@ -1,6 +1,7 @@
 """Patches of maps, with the map that a U-Net is to paint of each."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -11,7 +12,7 @@ from szfinder.finders.base import as_map_stack, checked_mask
 from szfinder.maps import MapError, MapStack
 from szfinder.maps.healpix import HealpixMap, Patch
 from szfinder.models import Preprocessing
-from szfinder.training.places import NEGATIVE, POSITIVE, PlaceMap
+from szfinder.training.places import NEGATIVE, POSITIVE, UNUSABLE, PlaceMap
 from szfinder.training.segments import disc_map
 from szfinder.training.sky_split import SkySplit
 from szfinder.training.turns import turned
@@ -61,11 +62,22 @@ class FlatPatches:
         maps = as_map_stack(maps)
         planes = maps.data[list(preprocessing.match(maps))]
         labels = paint(positions, maps.wcs, maps.shape)
-        #: Bands and, as the last channel, the labels.
-        self._channels = np.concatenate([planes, labels[None]]).transpose(1, 2, 0).copy()
-        self._preprocessing = preprocessing
         usable = np.isfinite(planes).all(axis=0) & ~checked_mask(maps, mask)
-        self._places = _places(usable, maps.wcs, positions, preprocessing.image_size)
+        planes[:, ~usable] = np.nan
+        #: Normalised bands and, as the last channel, the labels.
+        self._channels = np.dstack([preprocessing.to_images(planes[None])[0], labels])
+        self._size = preprocessing.image_size
+        self._places = _places(usable, maps.wcs, positions, self._size)
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether any patch has the centre of a cluster in it."""
+        return self._places.n_places(POSITIVE) > 0
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the normalised maps and the labels."""
+        return _sha256([self._channels])
 
     def batch(
         self, rng: np.random.Generator, n: int, *, occupied: float = 1.0
@@ -103,11 +115,21 @@ class FlatPatches:
                 self._places.random(rng, n - n_drawn, NEGATIVE),
             ]
         )
-        size = self._preprocessing.image_size
-        patches = [
-            self._channels[y : y + size, x : x + size] for x, y in rng.permutation(corners.T)
-        ]
-        return _split(turned(rng, np.array(patches)), self._preprocessing)
+        patches = turned(rng, self._cut(rng.permutation(corners.T)))
+        return patches[..., :-1], patches[..., -1:]
+
+    def on_grid(self) -> tuple[np.ndarray, np.ndarray]:
+        """The patches without bad pixels that lie side by side from the first pixel on."""
+        ny, nx = (n - self._size + 1 for n in self._channels.shape[:2])
+        corners = np.mgrid[: nx : self._size, : ny : self._size].reshape(2, -1)
+        patches = self._cut(corners[:, self._places.at(corners) != UNUSABLE].T)
+        return patches[..., :-1], patches[..., -1:]
+
+    def _cut(self, corners: np.ndarray) -> np.ndarray:
+        """Patches whose first pixels (x, y) are given, shape (n, size, size, n_band + 1)."""
+        size = self._size
+        patches = [self._channels[y : y + size, x : x + size] for x, y in corners]
+        return np.reshape(patches, (-1, size, size, self._channels.shape[-1]))
 
 
 class SkyPatches:
@@ -179,6 +201,16 @@ class SkyPatches:
         patches = [self._random_patch(rng, rng.random() < occupied) for _ in range(n)]
         return _split(np.array(patches), self._preprocessing)
 
+    @property
+    def has_clusters(self) -> bool:
+        """Whether there is a cluster in the part of the sky."""
+        return self._inside.size > 0
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the maps and the positions."""
+        return _sha256([*(healpix_map.values for healpix_map in self._maps), self._lon_lat])
+
     def random_place(self, rng: np.random.Generator, *, occupied: bool = True) -> WCS:
         """Coordinates of a patch that lies in the part of the sky, with a cluster in it or not.
 
@@ -203,7 +235,7 @@ class SkyPatches:
             "patches smaller"
         )
 
-    def at(self, wcs: WCS) -> np.ndarray:
+    def patch(self, wcs: WCS) -> np.ndarray:
         """Bands and, as the last channel, labels of one patch: shape (ny, nx, n_band + 1)."""
         import healpy
 
@@ -216,7 +248,7 @@ class SkyPatches:
 
     def _random_patch(self, rng: np.random.Generator, occupied: bool) -> np.ndarray:
         for _ in range(MAX_BAD):
-            patch = self.at(self.random_place(rng, occupied=occupied))
+            patch = self.patch(self.random_place(rng, occupied=occupied))
             if np.isfinite(patch).all():
                 return patch
         raise ValueError(
@@ -284,6 +316,13 @@ def _border(size: int, margin: float) -> np.ndarray:
 def _split(patches: np.ndarray, preprocessing: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
     """Normalised images, and labels."""
     return preprocessing.normalized(patches[..., :-1]), patches[..., -1:].astype(np.float32)
+
+
+def _sha256(arrays: Iterable[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def _check_part(occupied: float) -> None:

@@ -1,14 +1,24 @@
-"""Recipes: how a cutout network is trained."""
+"""Recipes: how a network is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-__all__ = ["ImbalanceSchedule", "ModernRecipe", "Recipe", "Stage"]
+from szfinder.training.losses import focal_loss
+
+__all__ = [
+    "BonjeanRecipe",
+    "HeatMapRecipe",
+    "ImbalanceSchedule",
+    "ModernRecipe",
+    "Recipe",
+    "Stage",
+]
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,8 @@ class Stage:
     Parameters
     ----------
     ratio : float
-        Negatives for each positive in a batch.
+        Negatives for each positive in a batch of cutouts; patches from anywhere for each that
+        surely has a cluster.
     learning_rate : callable
         Function of the batch's number within the stage, from 0.
     max_batches : int
@@ -59,10 +70,15 @@ class Recipe:
     adjacent : bool, optional
         Whether negatives that are adjacent to a positive cutout are learned from.
     batch_size : int, optional
-        Cutouts in a batch.
+        Cutouts or patches in a batch.
     validate_every : int, optional
         Batches from one validation to the next.
+    arguments : mapping, optional
+        What the class was called with, less the length, for `of_length`.
     """
+
+    #: Argument of the class that is the length of its stages.
+    length: ClassVar[str] = "n_batches"
 
     name: str
     stages: Sequence[Stage]
@@ -70,6 +86,7 @@ class Recipe:
     adjacent: bool = False
     batch_size: int = 128
     validate_every: int = 100
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def as_dict(self) -> dict[str, Any]:
@@ -88,12 +105,27 @@ class Recipe:
             "validate_every": self.validate_every,
         }
 
+    def of_length(self, n_batches: int) -> Self:
+        """The same recipe with stages of another length.
+
+        Parameters
+        ----------
+        n_batches : int
+            Where a stage ends at the latest; schedules of the learning rate go with it.
+
+        Raises
+        ------
+        ValueError
+            If it is not positive.
+        """
+        return type(self)(**self.arguments, **{self.length: n_batches})
+
     def optimizer(self) -> Any:
         """The keras optimizer; its learning rate is set for each batch."""
         raise NotImplementedError
 
     def loss(self) -> Any:
-        """The keras loss of the two class probabilities."""
+        """The keras loss of the network's answer."""
         raise NotImplementedError
 
 
@@ -120,11 +152,15 @@ class ImbalanceSchedule(Recipe):
         If ``max_batches`` is not positive.
     """
 
+    length = "max_batches"
+
     def __init__(
         self, *, ratios: Sequence[float] = tuple(range(1, 21)), max_batches: int = 10_000
     ) -> None:
         stages = [Stage(ratio, _warm_up_then_fall, max_batches, patience=1000) for ratio in ratios]
-        super().__init__("imbalance", stages, weight_decay=0.003, adjacent=False)
+        super().__init__(
+            "imbalance", stages, weight_decay=0.003, adjacent=False, arguments={"ratios": ratios}
+        )
 
     def optimizer(self):
         """Stochastic gradient descent; the paper names no momentum."""
@@ -163,27 +199,133 @@ class ModernRecipe(Recipe):
     def __init__(
         self, *, n_batches: int = 6000, ratio: float = 4.0, learning_rate: float = 2e-3
     ) -> None:
-        def cosine(batch: int) -> float:
-            warm = 0.1 * n_batches
-            if batch < warm:
-                return learning_rate * (batch + 1) / warm
-            return learning_rate * 0.5 * (1 + np.cos(np.pi * (batch - warm) / (n_batches - warm)))
-
         super().__init__(
-            "modern", [Stage(ratio, cosine, n_batches)], weight_decay=0.0, adjacent=True
+            "modern",
+            [Stage(ratio, partial(_cosine, learning_rate, n_batches), n_batches)],
+            weight_decay=0.0,
+            adjacent=True,
+            arguments={"ratio": ratio, "learning_rate": learning_rate},
         )
 
     def optimizer(self):
         """AdamW."""
-        import keras
-
-        return keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=0.05, clipnorm=1.0)
+        return _adamw()
 
     def loss(self):
         """Focal cross-entropy with gamma = 2."""
         import keras
 
         return keras.losses.CategoricalFocalCrossentropy(gamma=2.0)
+
+
+class HeatMapRecipe(Recipe):
+    """AdamW with a cosine schedule and the focal loss of heat maps, for `peak_map`.
+
+    As `ModernRecipe`, with `focal_loss`.
+
+    Parameters
+    ----------
+    n_batches : int, optional
+        Length of the training.
+    ratio : float, optional
+        Patches from anywhere for each that surely has a cluster.
+    batch_size : int, optional
+        Patches in a batch.
+    learning_rate : float, optional
+        Its peak, after a tenth of the training.
+
+    Raises
+    ------
+    ValueError
+        If ``n_batches`` is not positive.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_batches: int = 3000,
+        ratio: float = 0.0,
+        batch_size: int = 8,
+        learning_rate: float = 2e-3,
+    ) -> None:
+        stage = Stage(ratio, partial(_cosine, learning_rate, n_batches), n_batches)
+        super().__init__(
+            "heat-map", [stage], weight_decay=0.0, batch_size=batch_size, validate_every=250,
+            arguments={"ratio": ratio, "batch_size": batch_size, "learning_rate": learning_rate},
+        )  # fmt: skip
+
+    def optimizer(self):
+        """AdamW."""
+        return _adamw()
+
+    def loss(self):
+        """Focal loss of heat maps."""
+        return focal_loss
+
+
+class BonjeanRecipe(Recipe):
+    """The scheme of Bonjean (2020, section 3.3), for `disc_map`.
+
+    Adam with a rate of 1e-4 on binary cross-entropy, in batches of 20 patches, until the validation
+    loss has not fallen for 12 epochs.
+
+    Parameters
+    ----------
+    n_batches : int, optional
+        Where the training ends at the latest.
+    ratio : float, optional
+        Patches from anywhere for each that surely has a cluster; in the paper all have one.
+    learning_rate : float, optional
+        Of Adam.
+    epoch : int, optional
+        Batches in an epoch. Patches are drawn at random for ever, so that it is but the distance of
+        two validations.
+
+    Raises
+    ------
+    ValueError
+        If ``n_batches`` is not positive.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_batches: int = 20_000,
+        ratio: float = 0.0,
+        learning_rate: float = 1e-4,
+        epoch: int = 100,
+    ) -> None:
+        stage = Stage(ratio, lambda batch: learning_rate, n_batches, patience=12 * epoch)
+        super().__init__(
+            "bonjean", [stage], weight_decay=0.0, batch_size=20, validate_every=epoch,
+            arguments={"ratio": ratio, "learning_rate": learning_rate, "epoch": epoch},
+        )  # fmt: skip
+
+    def optimizer(self):
+        """Adam."""
+        import keras
+
+        return keras.optimizers.Adam()
+
+    def loss(self):
+        """Binary cross-entropy."""
+        import keras
+
+        return keras.losses.BinaryCrossentropy()
+
+
+def _adamw() -> Any:
+    import keras
+
+    return keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=0.05, clipnorm=1.0)
+
+
+def _cosine(peak: float, n_batches: int, batch: int) -> float:
+    """Learning rate that rises for a tenth of the training, and falls to 0 at its end."""
+    warm = 0.1 * n_batches
+    if batch < warm:
+        return peak * (batch + 1) / warm
+    return peak * 0.5 * (1 + np.cos(np.pi * (batch - warm) / (n_batches - warm)))
 
 
 def _warm_up_then_fall(batch: int) -> float:

@@ -9,7 +9,7 @@ from szfinder.finders.base import as_map_stack, checked_mask
 from szfinder.maps import MapStack
 from szfinder.training.cutouts import SkyCutouts
 
-__all__ = ["split_by_right_ascension"]
+__all__ = ["right_ascension_parts", "split_by_right_ascension"]
 
 #: Rows of the map whose coordinates are computed at a time, to bound the memory.
 BLOCK = 64
@@ -50,21 +50,54 @@ def split_by_right_ascension(
     `~szfinder.maps.MapError`
         As from `SkyCutouts.from_maps`.
     """
-    if not 0 < test < validation < 1:
-        raise ValueError(
-            "test and validation must be fractions with 0 < test < validation < 1; found "
-            f"test={test!r} and validation={validation!r}"
-        )
+    _check_fractions(test, validation)
     maps = as_map_stack(maps)
     good = maps.good & ~checked_mask(maps, mask)
     whole = SkyCutouts.from_maps(maps, catalogue, mask=mask)
+    parts = right_ascension_parts(maps, good, test=test, validation=validation)
+    return tuple(_part(whole, name, usable) for name, usable in parts.items())
+
+
+def right_ascension_parts(
+    maps: MapStack, good: np.ndarray, *, test: float, validation: float
+) -> dict[str, np.ndarray]:
+    """The good pixels of each part of a map, by its name.
+
+    Parameters
+    ----------
+    maps : `~szfinder.maps.MapStack`
+        The map.
+    good : `~numpy.ndarray`
+        Boolean, shape (ny, nx): its good pixels.
+    test, validation : float
+        As for `split_by_right_ascension`.
+
+    Returns
+    -------
+    dict of str to `~numpy.ndarray`
+        Boolean, shape (ny, nx), of "training", "validation" and "test".
+
+    Raises
+    ------
+    ValueError
+        If the fractions are not in this order between 0 and 1.
+    """
+    _check_fractions(test, validation)
     fraction = _fraction_of_range(_right_ascension(maps), good)
     parts = {
         "training": fraction > validation,
         "validation": (fraction >= test) & (fraction <= validation),
         "test": fraction < test,
     }
-    return tuple(_part(whole, name, good & inside) for name, inside in parts.items())
+    return {name: good & inside for name, inside in parts.items()}
+
+
+def _check_fractions(test: float, validation: float) -> None:
+    if not 0 < test < validation < 1:
+        raise ValueError(
+            "test and validation must be fractions with 0 < test < validation < 1; found "
+            f"test={test!r} and validation={validation!r}"
+        )
 
 
 def _part(whole: SkyCutouts, name: str, usable: np.ndarray) -> SkyCutouts:

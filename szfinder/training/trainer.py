@@ -122,8 +122,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def score(self) -> ScoreBook:
-        """Score book of the validation skies, as unbalanced as they are, with the present weights.
-        """
+        """Score book of the validation skies with the present weights."""
 
     @abstractmethod
     def batch(self, rng: np.random.Generator, stage: Stage) -> tuple[np.ndarray, np.ndarray]:

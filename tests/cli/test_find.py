@@ -2,44 +2,10 @@
 
 import numpy as np
 import pytest
-from astropy.io import fits
 from astropy.table import QTable
 
 import szfinder
 from szfinder.cli import find, main
-
-INSTRUMENT = """\
-name: mock
-pixel_window: true
-bands:
-  "95": {frequency: 95, fwhm: 1.7, noise: 10}
-  "150": {frequency: 150, fwhm: 1.2, noise: 10}
-  "220": {frequency: 220, fwhm: 1.0, noise: 30}
-"""
-
-
-@pytest.fixture(scope="module")
-def folder(mock_sky, tmp_path_factory):
-    """A folder of three maps and their instrument, not to be written to."""
-    folder = tmp_path_factory.mktemp("maps")
-    small = mock_sky(31, shape=(140, 130)).add_clusters([40.2, 90.7], [50.5, 95.1], 7e14, 0.6)
-    header = small.wcs.to_header()
-    for band, image in zip(small.frequencies, small.images):
-        fits.writeto(folder / f"no_unit_{band}.fits", image.astype(np.float32), header)
-        ivar = np.full(small.shape, (small.noise[band] / small.pixel) ** -2, np.float32)
-        fits.writeto(folder / f"ivar_{band}.fits", ivar, header)
-    header["BUNIT"] = "uK_CMB"
-    for band, image in zip(small.frequencies, small.images):
-        fits.writeto(folder / f"{band}.fits", image.astype(np.float32), header)
-    (folder / "mock.yaml").write_text(INSTRUMENT)
-    return folder
-
-
-@pytest.fixture
-def arguments(folder):
-    """What finds clusters in the maps."""
-    maps = [f"{band}={folder / band}.fits" for band in ("95", "150", "220")]
-    return ["find", *maps, "--instrument", str(folder / "mock.yaml")]
 
 
 def names(folder):
@@ -71,26 +37,6 @@ def test_same_as_from_python(arguments, folder, tmp_path):
     expected = szfinder.MatchedFilterFinder(threshold=4.5)(maps)
     clusters = QTable.read(tmp_path / "cat.ecsv")
     np.testing.assert_array_equal(clusters["snr"], expected["snr"])
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """A preset for the maps, of a network as it is before any training."""
-    pytest.importorskip("keras", reason="networks need Keras")
-    from szfinder.models import Preprocessing, Preset, build_network
-
-    arguments = {"input_shape": [16, 16, 3], "width": 2, "blocks": [1], "dense": 4, "seed": 1}
-    preset = Preset.from_model(
-        build_network("resnet", arguments), name="untrained", architecture="resnet",
-        arguments=arguments,
-        preprocessing=Preprocessing("mock", ("95", "150", "220"), (95, 150, 220), (1.7, 1.2, 1),
-                                    (100, 100, 100), 0.5, 16),
-        calibration={"platt": {"slope": 1.0, "intercept": 0.0}, "thresholds": {"f1": 1e-6},
-                     "score_quantiles": {}},
-        card={"command": "", "seed": 1, "data": {}, "date": "2026-01-01", "scores": {}})
-    folder = tmp_path_factory.mktemp("weights") / "untrained"
-    preset.save(folder)
-    return folder
 
 
 def test_cnn(arguments, folder, weights, tmp_path, capsys):

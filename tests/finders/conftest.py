@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from szfinder.models import Preprocessing, Preset, build_resnet
+from szfinder.models import Preprocessing, Preset, build_resnet, build_unet
 
 ARGUMENTS = {"input_shape": [13, 13, 3], "width": 1, "blocks": [1], "dense": 1}
 
@@ -46,6 +46,42 @@ def make_preset():
                 instrument, scale=scale, pixel_size=pixel_size, image_size=13
             ),
             calibration={"platt": {"slope": platt[0], "intercept": platt[1]},
+                         "thresholds": {"f1": 0.5}, "score_quantiles": {}},
+            card={"command": "", "seed": 0, "data": {}, "date": "2026-01-01", "scores": {}},
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_unet_preset():
+    """Preset of a U-Net that smooths the weighted sum of the bands, and does no more.
+
+    The sum is smoothed four times over 3 x 3 pixels, and cut off at 0 after the first. The logit of
+    the answer is linear in the result, and turns positive at ``level``. The coarser level adds
+    nothing.
+    """
+    pytest.importorskip("tensorflow", reason="networks need TensorFlow")
+    pytest.importorskip("keras", reason="networks need Keras")
+
+    def make(instrument, *, pixel_size, bands, level, steepness):
+        arguments = {"input_shape": [None, None, len(bands)], "filters": [1, 1], "dropout": 0.0}
+        model = build_unet(**arguments)
+        mean = np.full((3, 3), 1 / 9)
+        set_layer(model, "down1_1_conv", np.multiply.outer(mean, bands), 0)
+        set_layer(model, "down1_2_conv", mean, 0)
+        set_layer(model, "up1_1_conv", np.multiply.outer(mean, [1, 0]), 0)
+        set_layer(model, "up1_2_conv", mean, 0)
+        set_layer(model, "map_conv", steepness, -level * steepness)
+        return Preset.from_model(
+            model,
+            name="unet-by-hand",
+            architecture="unet",
+            arguments=arguments,
+            preprocessing=Preprocessing.from_instrument(
+                instrument, scale=[1.0] * len(bands), pixel_size=pixel_size, image_size=16
+            ),
+            calibration={"platt": {"slope": 1, "intercept": 0},
                          "thresholds": {"f1": 0.5}, "score_quantiles": {}},
             card={"command": "", "seed": 0, "data": {}, "date": "2026-01-01", "scores": {}},
         )

@@ -19,6 +19,7 @@ from szfinder.finders import (
     ScoreMap,
     SZFinder,
 )
+from szfinder.finders.stitched import stitched_score_map
 from szfinder.finders.tiled import NothingToSearchError
 from szfinder.maps import Band, Beam, Instrument, MapError, MapStack, wcs_for_patch
 from szfinder.simulation import SkySimulator
@@ -225,6 +226,69 @@ def test_progress_bar(maps, positions, capsys):
     assert capsys.readouterr().err == ""
     BumpFinder(positions)(maps, block_size=(50, 60), progress_bar=True)
     assert "4/4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("parallel", [False, 2])
+@pytest.mark.parametrize("block", ["auto", (37, 53), (100, 120)], ids=str)
+def test_stitched_score_map_is_the_whole(maps, positions, block, parallel):
+    """Score and layers, NaN where masked."""
+    mask = np.zeros(SHAPE, bool)
+    mask[:60, 40:] = True
+    finder = BumpFinder(positions, jitter=0)
+    whole = finder.score_map(maps, mask=mask)
+    stitched = stitched_score_map(finder, maps, mask=mask, block_size=block, parallel=parallel)
+    np.testing.assert_allclose(stitched.data, whole.data, atol=1e-5)
+    np.testing.assert_allclose(stitched.layers["snr"], whole.layers["snr"], atol=1e-5)
+    assert set(stitched.layers) == {"snr"}
+    assert set(stitched.meta) == set(whole.meta) | {"block_size"}
+    assert len(finder.detect(stitched)) == len(finder.detect(whole))
+
+
+def test_stitched_score_map_where_nothing_is_searched(maps, positions):
+    """Tiles that are left out have no score, and no flags."""
+
+    class FlaggedFinder(BumpFinder):
+        def score_map(self, maps, *, mask=None):
+            score = super().score_map(maps, mask=mask)
+            score.layers["flags"] = np.full(maps.shape, 1)
+            return score
+
+    mask = np.zeros(SHAPE, bool)
+    mask[:50] = True
+    stitched = stitched_score_map(FlaggedFinder(positions), maps, mask=mask, block_size=(50, 60))
+    np.testing.assert_array_equal(np.isnan(stitched.data), mask)
+    np.testing.assert_array_equal(stitched.layers["flags"], ~mask)
+    assert stitched.layers["flags"].dtype == int
+    with pytest.raises(NothingToSearchError, match="0 good pixels in 0 tiles"):
+        stitched_score_map(BumpFinder(positions), maps, mask=mask | True, block_size=(50, 60))
+
+
+def test_a_coarse_score_map_is_not_stitched(maps, positions):
+    class CoarseFinder(BumpFinder):
+        def score_step(self, maps):
+            return 3
+
+    with pytest.raises(MapError, match="coarser than the maps; found a score every 3 pixels"):
+        stitched_score_map(CoarseFinder(positions), maps, block_size=(50, 60))
+
+
+def test_boxes_are_aligned(maps, positions):
+    """They start where the finder wants them to."""
+
+    class AlignedFinder(Witness):
+        def alignment(self, maps):
+            return 8
+
+        def score_map(self, maps, *, mask=None):
+            self.corners.append(np.mod(self.reference - maps.wcs.wcs.crpix, 8))
+            return super().score_map(maps, mask=mask)
+
+    finder = AlignedFinder(positions)
+    finder.corners, finder.reference = [], maps.wcs.wcs.crpix
+    x, y = PLACES
+    assert_one_each(finder(maps, block_size=(33, 40)), x, y, tolerance=0.3)
+    assert len(finder.corners) == 12
+    np.testing.assert_allclose(finder.corners, 0, atol=1e-9)
 
 
 SEAM = 119.5  # of tiles of 2 degrees by one

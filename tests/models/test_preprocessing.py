@@ -206,3 +206,106 @@ def test_left_gaussian_ignores_bad_pixels(dusty):
 def test_no_left_gaussian(values, message):
     with pytest.raises(ValueError, match=message):
         fit_left_gaussian([np.random.default_rng(0).normal(size=9000), values])
+
+
+@pytest.fixture(scope="module")
+def local(preprocessing):
+    """Smoothed by 1.5 arcmin, three pixels."""
+    return replace(preprocessing, normalization="local", smoothing=1.5)
+
+
+def blurred(image, sigma=3.0):
+    """The Gaussian mean of an image, mirrored at its edges, by a sum over all its pixels."""
+    for axis in (0, 1):
+        n = image.shape[axis]
+        offset = np.arange(-12, 13)
+        kernel = np.exp(-0.5 * (offset / sigma) ** 2)
+        mirrored = np.abs((np.arange(n)[:, None] + offset + 0.5 + n) % (2 * n) - n) - 0.5
+        matrix = np.zeros((n, n))
+        for i, row in enumerate(np.rint(mirrored).astype(int)):
+            np.add.at(matrix[i], row, kernel / kernel.sum())
+        image = matrix @ image if axis == 0 else image @ matrix.T
+    return image
+
+
+def test_local_contrast(local):
+    maps = 50 * np.random.default_rng(0).normal(size=(2, 2, 40, 33))
+    maps[0, 1, 20, 20] = 1e4
+    images = local.to_images(maps)
+    assert images.dtype == np.float32
+    for i in range(2):
+        for band, scale in enumerate((50, 40)):
+            plane = maps[i, band]
+            expected = np.arcsinh((plane - blurred(plane)) / scale)
+            np.testing.assert_allclose(images[i, ..., band], expected, atol=2e-5)
+
+
+def test_local_contrast_is_free_of_a_level(local):
+    maps = 50 * np.random.default_rng(0).normal(size=(1, 2, 40, 40))
+    np.testing.assert_allclose(local.to_images(maps + 500), local.to_images(maps), atol=3e-5)
+    np.testing.assert_allclose(local.to_images(np.full((1, 2, 40, 40), 500.0)), 0, atol=3e-5)
+    np.testing.assert_allclose(local.to_images(-maps), -local.to_images(maps), atol=1e-6)
+
+
+def test_local_contrast_beside_bad_pixels(local):
+    """They are no part of the mean around, whatever they hold, and the mean stays one."""
+    maps = 50 * np.random.default_rng(0).normal(size=(1, 2, 40, 40))
+    bad = np.zeros((40, 40), bool)
+    bad[10:22, 15:30] = bad[3, 3] = True
+    images = local.to_images(np.where(bad, np.nan, maps))
+    assert np.isnan(images[0, bad]).all() and np.isfinite(images[0, ~bad]).all()
+    weight = blurred(np.where(bad, 0.0, 1.0))
+    for band, scale in enumerate((50, 40)):
+        plane = maps[0, band]
+        around = blurred(np.where(bad, 0, plane)) / weight
+        expected = np.arcsinh((plane - around) / scale)
+        np.testing.assert_allclose(images[0, ..., band][~bad], expected[~bad], atol=5e-5)
+    level = local.to_images(np.where(bad, np.nan, 500.0)[None, None].repeat(2, axis=1))
+    np.testing.assert_allclose(level[0, ~bad], 0, atol=5e-5)
+    infinite = local.to_images(np.where(bad, np.inf, maps))
+    np.testing.assert_array_equal(infinite[0, ~bad], images[0, ~bad])
+
+
+@pytest.mark.parametrize("smoothing", [0.3, 1.5, 2.2])
+def test_reach_of_the_normalisation(local, smoothing):
+    wide = replace(local, smoothing=smoothing)
+    maps = np.zeros((1, 2, 81, 81))
+    maps[0, 0, 40, 40] = 1e6
+    seen = np.argwhere(wide.to_images(maps)[0, ..., 0])
+    assert np.abs(seen - 40).max() == wide.reach
+    assert replace(wide, normalization="linear", smoothing=None).reach == 0
+
+
+def test_scatter_of_local_contrasts(local):
+    """That of white noise, of which the mean around takes but little; bad pixels do not count."""
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(1, 2, 200, 200)) * np.array([3.0, 70.0])[:, None, None]
+    maps += 2.0 * np.arange(200)
+    maps[..., 50:60, 50:60] = np.nan
+    maps[..., 100, ::10] = 1e5
+    # variance of a pixel less a mean of weights exp(-r^2 / 2 s^2) / 2 pi s^2
+    left = 1 - 2 / (2 * np.pi * 9) + 1 / (4 * np.pi * 9)
+    quiet = np.delete(maps, np.s_[85:116], axis=-2)
+    np.testing.assert_allclose(local.scatter(quiet), np.array([3, 70]) * np.sqrt(left), rtol=0.03)
+    assert (local.scatter(maps) < [40, 100]).all()
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"smoothing": None}, "'local' needs a smoothing in arcmin.*found None with 'local'"),
+        ({"normalization": "linear"}, "no other takes one; found 1.5 with 'linear'"),
+        ({"normalization": "contrast"}, "no other takes one; found 1.5 with 'contrast'"),
+        ({"smoothing": 0.0}, "smoothing must be positive; found 0.0"),
+        ({"smoothing": np.inf}, "smoothing must be positive; found inf"),
+        ({"offset": [1.0, 0.0]}, "'local' subtracts .*takes no offset"),
+    ],
+)
+def test_wrong_local_normalisation(local, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        replace(local, **wrong)
+
+
+def test_local_normalisation_is_written(local):
+    assert Preprocessing(**local.as_dict) == local
+    assert local.as_dict["smoothing"] == 1.5

@@ -79,7 +79,7 @@ def test_patch_has_the_values_of_the_function(patches, clusters):
     rng = np.random.default_rng(1)
     for occupied in (True, False):
         wcs = sky.random_place(rng, occupied=occupied)
-        channels = sky.at(wcs)
+        channels = sky.patch(wcs)
         lon, lat = galactic(wcs)
         # bilinear interpolation: (pixel)^2 / 8 times the curvature
         np.testing.assert_allclose(channels[..., 0], dipole(lon, lat), atol=0.02)

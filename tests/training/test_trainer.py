@@ -49,8 +49,9 @@ RECIPE = ShortRecipe(Stage(1, falling, 20), Stage(3, falling, 20))
 @pytest.fixture
 def make_trainer(make_model, training, validation, tmp_path):
     def make(folder="run", recipe=RECIPE, model=None, **options):
-        return ClassifierTrainer(model or make_model(), recipe, training, validation,
-                       folder=tmp_path / folder, **options)
+        return ClassifierTrainer(
+            model or make_model(), recipe, training, validation, folder=tmp_path / folder, **options
+        )
 
     return make
 
@@ -187,9 +188,15 @@ def test_log(make_trainer):
     trainer.run()
     rows = read_log(trainer)
     assert [(row["stage"], row["ratio"], row["batch"]) for row in rows] == [
-        ("0", "1", "5"), ("0", "1", "10"), ("1", "3", "5"), ("1", "3", "7")]
-    np.testing.assert_allclose([float(row["learning_rate"]) for row in rows],
-                               [5e-3 / (1 + batch / 50) for batch in (4, 9, 4, 6)])
+        ("0", "1", "5"),
+        ("0", "1", "10"),
+        ("1", "3", "5"),
+        ("1", "3", "7"),
+    ]
+    np.testing.assert_allclose(
+        [float(row["learning_rate"]) for row in rows],
+        [5e-3 / (1 + batch / 50) for batch in (4, 9, 4, 6)],
+    )
     assert all(float(row["loss"]) > 0 and float(row["validation_loss"]) > 0 for row in rows)
 
 
@@ -291,8 +298,11 @@ def test_full_disk(make_trainer, full_disk, n_batches, n_safe):
     trainer = make_trainer("parts")
     with ExitStack() as stack:
         before_batch(trainer, n_batches, lambda: stack.enter_context(full_disk(9000)))
-        with pytest.raises(OSError, match=f"parts/state.npz: File too large.*to batch {n_safe}:.*"
-                                          "make room in .*parts.*same command") as error:
+        with pytest.raises(
+            OSError,
+            match=f"parts/state.npz: File too large.*to batch {n_safe}:.*"
+            "make room in .*parts.*same command",
+        ) as error:
             trainer.run()
     assert str(error.value).count("\n") == 0
     left = {path.name for path in trainer.folder.iterdir()}
@@ -316,11 +326,15 @@ def test_log_is_that_of_the_state(make_trainer):
 
 
 @pytest.mark.parametrize("name", ["state.npz", "stage_0.npz"])
-@pytest.mark.parametrize("damage", [
-    lambda content: content[: len(content) // 2],
-    lambda content: b"",
-    lambda content: content[:2000] + bytes(200) + content[2200:],
-], ids=["cut short", "empty", "overwritten"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: b"",
+        lambda content: content[:2000] + bytes(200) + content[2200:],
+    ],
+    ids=["cut short", "empty", "overwritten"],
+)
 def test_damaged_file(make_trainer, name, damage):
     recipe = ShortRecipe(Stage(1, falling, 5))
     trainer = make_trainer(recipe=recipe)
@@ -369,7 +383,10 @@ class Noise:
 
 def train(folder):
     model = build_resnet(input_shape=[24, 24, 3], width=8, blocks=[1, 1], dense=32, seed=1)
-    ClassifierTrainer(model, ModernRecipe(n_batches=6), Noise(), Noise(), folder=folder, seed=2).run()
+    trainer = ClassifierTrainer(
+        model, ModernRecipe(n_batches=6), Noise(), Noise(), folder=folder, seed=2
+    )
+    trainer.run()
     return b"".join(weight.tobytes() for weight in model.get_weights())
 
 assert train(sys.argv[1] + "/one") == train(sys.argv[1] + "/two")

@@ -1,0 +1,163 @@
+"""Where the skies of a training come from: each kind makes a sky from a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import astropy.units as u
+import numpy as np
+
+from szfinder.maps import MapStack
+from szfinder.simulation import (
+    DustyGalaxies,
+    Halos,
+    RadioSources,
+    Sky,
+    SkySimulator,
+    SurrogateSimulator,
+    ThermalSZ,
+    inject_clusters,
+    sky_preset,
+)
+
+__all__ = ["InjectedSkies", "MockSkies", "Skies", "SurrogateSkies"]
+
+#: Mass in Msun above which clusters are put into maps, which have their own fainter ones.
+INJECTED_MASS = 3e14
+#: Flux in mJy below which sources are left to the power that is measured in the maps.
+LEAST_FLUX = 15.0
+
+
+class Skies(Protocol):
+    """Skies by their seeds."""
+
+    def sky(self, seed: int) -> Sky:
+        """The sky of a seed."""
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """What they are, by name, in values that JSON has."""
+
+
+@dataclass(frozen=True)
+class MockSkies:
+    """Skies of a preset.
+
+    Parameters
+    ----------
+    preset : str
+        One of ``szfinder.simulation.PRESETS``.
+    size : float, optional
+        Side in degrees; by default the preset's own.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset, or the size is not positive.
+    """
+
+    preset: str
+    size: float | None = None
+
+    def __post_init__(self) -> None:
+        sky_preset(self.preset)
+        if self.size is not None and not self.size > 0:
+            raise ValueError(f"size must be positive, in degrees; found {self.size!r}")
+
+    def sky(self, seed: int) -> Sky:
+        """The sky of a seed."""
+        return SkySimulator.from_preset(self.preset, size=self.size, rng=seed).patch()
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """Preset and size."""
+        size = self.size or sky_preset(self.preset).size.to_value(u.deg).item()
+        return {"sky": self.preset, "size": size}
+
+
+@dataclass(frozen=True, eq=False)
+class SurrogateSkies:
+    """Surrogates of maps: Gaussian skies of their power, with clusters that are known.
+
+    Parameters
+    ----------
+    maps : `~szfinder.maps.MapStack`
+        The maps.
+    mask : `~numpy.ndarray`, optional
+        Boolean, shape (ny, nx): True for pixels that are not to be measured, as known clusters.
+    sources : {"own", "counts"}, optional
+        Whether bright sources and clouds are those of the maps, put down elsewhere, or drawn from
+        number counts: so they must be if the network is to be tested on these maps.
+
+    Raises
+    ------
+    ValueError
+        If the sources are neither.
+    """
+
+    maps: MapStack
+    mask: np.ndarray | None = None
+    sources: str = "own"
+
+    def __post_init__(self) -> None:
+        if self.sources not in ("own", "counts"):
+            raise ValueError(f"sources must be 'own' or 'counts'; found {self.sources!r}")
+
+    @cached_property
+    def simulator(self) -> SurrogateSimulator:
+        """It measures the maps once."""
+        if self.sources == "own":
+            return SurrogateSimulator(self.maps, mask=self.mask)
+        counted = (ThermalSZ(), DustyGalaxies(floor=LEAST_FLUX), RadioSources(floor=LEAST_FLUX))
+        return SurrogateSimulator(self.maps, mask=self.mask, components=counted, put_back=False)
+
+    def sky(self, seed: int) -> Sky:
+        """The sky of a seed."""
+        return self.simulator.sky(seed)
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """Hash of the maps and the mask, and where sources come from."""
+        return {
+            "sky": "surrogate",
+            "maps": _sha256(self.maps, self.mask),
+            "sources": self.sources,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class InjectedSkies:
+    """Maps with simulated clusters put into them.
+
+    Parameters
+    ----------
+    maps : `~szfinder.maps.MapStack`
+        The maps.
+    mask : `~numpy.ndarray`, optional
+        Boolean, shape (ny, nx): True for known clusters and what else is not to be learned from.
+    boost : float, optional
+        How many more clusters above 3e14 Msun than in the sky.
+    """
+
+    maps: MapStack
+    mask: np.ndarray | None = None
+    boost: float = 5.0
+
+    def sky(self, seed: int) -> Sky:
+        """The sky of a seed."""
+        halos = Halos(min_mass=INJECTED_MASS, boost=self.boost)
+        return inject_clusters(self.maps, mask=self.mask, halos=halos, rng=seed)
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """Hash of the maps and the mask, and the boost."""
+        return {"sky": "injected", "maps": _sha256(self.maps, self.mask), "boost": self.boost}
+
+
+def _sha256(maps: MapStack, mask: np.ndarray | None) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(maps.data))
+    digest.update(b"" if mask is None else np.packbits(mask))
+    return digest.hexdigest()

@@ -1,0 +1,387 @@
+"""Train the U-Net that paints where the clusters are, and make a preset of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.nddata import NDData
+from astropy.table import Table
+
+from szfinder.evaluation import select_halos
+from szfinder.finders.base import as_map_stack, checked_mask
+from szfinder.maps import HealpixStack, MapError, MapStack
+from szfinder.models import Preprocessing, Preset, build_network, fit_left_gaussian
+from szfinder.simulation import Sky
+from szfinder.training.calibration import calibrate
+from szfinder.training.kept import keep_preset
+from szfinder.training.patch_set import PatchSet
+from szfinder.training.patches import FlatPatches, SkyPatches
+from szfinder.training.positions import known_positions
+from szfinder.training.recipes import BonjeanRecipe, HeatMapRecipe, Recipe
+from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+from szfinder.training.segmentation_trainer import SegmentationTrainer
+from szfinder.training.segments import disc_map, peak_map
+from szfinder.training.skies import MockSkies, Skies
+from szfinder.training.split import right_ascension_parts
+from szfinder.training.stream import SkyStream
+from szfinder.training.visible import visible_halos
+
+__all__ = ["UNET_TRAININGS", "UNetTraining", "train_unet", "train_unet_on_maps"]
+
+#: Skies in memory, and batches after which one of them gives way to a new one.
+WINDOW, BATCHES_PER_SKY = 6, 25
+#: Pixels of patches of HEALPix maps in arcmin, and patches training is validated on.
+PLANCK_PIXEL, N_VALIDATION_PATCHES = 1.7, 300
+
+
+@dataclass(frozen=True)
+class UNetTraining:
+    """On which skies a U-Net is trained, and how.
+
+    Parameters
+    ----------
+    skies : `~szfinder.training.Skies`
+        The skies.
+    recipe : `~szfinder.training.Recipe`
+        How the network is trained.
+    network : mapping
+        Arguments of `~szfinder.models.build_unet`, less the shape of the image and the seed.
+    image_size : int
+        Pixels on a side of the patches.
+    cell : float
+        Side in arcmin of the cells of validation maps, each of which has a cluster or not.
+    sigma : float, optional
+        It is to paint peaks of this standard deviation in arcmin, by `peak_map`; by default discs,
+        by `disc_map`.
+    smoothing : float, optional
+        In arcmin: maps are normalised by the contrast with what is around, as by ``local`` of
+        `~szfinder.models.Preprocessing`. By default they are normalised by `fit_left_gaussian`.
+    min_snr : float, optional
+        The clusters are the halos that are visible by this signal-to-noise ratio; by default those
+        of `~szfinder.evaluation.select_halos`.
+    n_skies, n_validation : int, optional
+        Skies to learn from and to validate on, of the seeds in ``szfinder.training.seeds``.
+    seed : int, optional
+        Of the first weights and the batches.
+
+    Raises
+    ------
+    ValueError
+        If a number of skies is not positive, or there are more than seeds.
+    """
+
+    skies: Skies
+    recipe: Recipe
+    network: Mapping[str, Any]
+    image_size: int
+    cell: float
+    sigma: float | None = None
+    smoothing: float | None = None
+    min_snr: float | None = None
+    n_skies: int = 150
+    n_validation: int = 2
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name, seeds in {"n_skies": TRAINING_SEEDS, "n_validation": VALIDATION_SEEDS}.items():
+            if not 1 <= getattr(self, name) <= len(seeds):
+                raise ValueError(
+                    f"{name} must be from 1 to {len(seeds)}; found {getattr(self, name)!r}"
+                )
+
+    @property
+    def paint(self) -> Callable[..., np.ndarray]:
+        """Function of positions, WCS and shape that paints them."""
+        return disc_map if self.sigma is None else partial(peak_map, sigma=self.sigma * u.arcmin)
+
+    def clusters(self, sky: Sky) -> SkyCoord:
+        """Positions of what is to be found in a sky."""
+        if self.min_snr is None:
+            chosen = select_halos(sky.truth)
+        else:
+            chosen = visible_halos(sky, self.min_snr)
+        return sky.truth["sky_centroid"][chosen]
+
+
+#: The network of Bonjean (2020); one of the same widths, and a wider one for maps with more detail.
+PAPER = {"filters": [8, 16, 32, 64, 128], "dropout": 0.2}
+NORMALIZED = {"dropout": 0.0, "activation": "silu", "batch_normalization": True,
+              "output_bias": -2.19}  # fmt: skip
+
+#: Trainings by name: those of the presets that come with the package, and that of the paper.
+UNET_TRAININGS = {
+    "unet-planck": UNetTraining(
+        MockSkies("planck-hfi"),
+        HeatMapRecipe(n_batches=2000, ratio=1.0, batch_size=20),
+        {**PAPER, **NORMALIZED},
+        image_size=64,
+        cell=12.0,
+        sigma=2.5,
+        min_snr=4.5,
+        n_validation=8,
+    ),
+    "unet-spt3g": UNetTraining(
+        MockSkies("spt3g"),
+        HeatMapRecipe(),
+        {"filters": [12, 32, 96, 192], **NORMALIZED},
+        image_size=128,
+        cell=6.0,
+        sigma=0.75,
+        smoothing=8.0,
+    ),
+    "bonjean2020": UNetTraining(
+        MockSkies("planck-hfi"), BonjeanRecipe(), PAPER, image_size=64, cell=12.0, min_snr=4.5
+    ),
+}
+
+
+def train_unet(
+    training: str | UNetTraining,
+    folder: str | Path,
+    *,
+    command: str = "szfinder.training.train_unet",
+    progress_bar: bool = False,
+) -> Preset:
+    """Train a U-Net on skies that are made as the training goes on.
+
+    State and log are kept in the folder, so that a call with the same arguments goes on where
+    another was stopped.
+
+    Parameters
+    ----------
+    training : str or `UNetTraining`
+        What it is trained on and how; a name is one of ``UNET_TRAININGS``.
+    folder : str or path-like
+        Where everything is kept; the preset goes into ``preset`` in it.
+    command : str, optional
+        For the card: what can be called to make the weights again.
+    progress_bar : bool, optional
+        Show progress.
+
+    Returns
+    -------
+    `~szfinder.models.Preset`
+        As it is in its folder, calibrated on the validation skies.
+
+    Raises
+    ------
+    ValueError
+        If there is no training of that name, the folder holds a damaged file or the state of
+        another training, the skies lack clusters, or a loss is not finite.
+    OSError
+        If the state cannot be written, as on a full disk; the same call goes on.
+    """
+    if isinstance(training, str):
+        if training not in UNET_TRAININGS:
+            raise ValueError(
+                f"unknown training {training!r}; use one of {', '.join(UNET_TRAININGS)}, or a "
+                "UNetTraining"
+            )
+        training = UNET_TRAININGS[training]
+    training_seeds = TRAINING_SEEDS[: training.n_skies]
+    validation_seeds = VALIDATION_SEEDS[: training.n_validation]
+    preprocessing = _preprocessing(training.skies.sky(training_seeds[0]).maps, training)
+    make = partial(_patches, training, preprocessing)
+    validation = PatchSet([make(seed) for seed in validation_seeds]).on_grid()
+    data = {
+        **training.skies.as_dict,
+        "n_skies": training.n_skies,
+        "n_validation": training.n_validation,
+        "training_seeds": [training_seeds[0], training_seeds[-1]],
+        "validation_seeds": [validation_seeds[0], validation_seeds[-1]],
+        "min_snr": training.min_snr,
+    }
+    with SkyStream(
+        make, training_seeds, PatchSet, window=WINDOW, batches_per_sky=BATCHES_PER_SKY,
+        progress_bar=progress_bar,
+    ) as stream:  # fmt: skip
+        return _trained(
+            training, stream, validation, preprocessing, Path(folder), data=data,
+            command=command, progress_bar=progress_bar,
+        )  # fmt: skip
+
+
+def train_unet_on_maps(
+    maps: MapStack | HealpixStack | NDData,
+    catalogue: Table,
+    folder: str | Path,
+    *,
+    mask: np.ndarray | None = None,
+    test: float = 0.13,
+    validation: float = 0.2,
+    training: UNetTraining = UNET_TRAININGS["unet-planck"],
+    command: str = "szfinder.training.train_unet_on_maps",
+    progress_bar: bool = False,
+) -> Preset:
+    """Train a U-Net on maps of your own, with clusters that you know of.
+
+    HEALPix maps are split as in Bonjean (2020), by `SkySplit`; others by right ascension, as by
+    `split_by_right_ascension`. The test part is not looked at.
+
+    Parameters
+    ----------
+    maps : `~szfinder.maps.MapStack`, `~szfinder.maps.HealpixStack` or `~astropy.nddata.NDData`
+        The maps.
+    catalogue : `~astropy.table.Table`
+        The clusters in them, with positions as for `~szfinder.evaluation.positions_of`: PSZ2 and
+        MCXC as they come.
+    folder, command, progress_bar
+        As for `train_unet`.
+    mask : `~numpy.ndarray`, optional
+        Boolean, shape (ny, nx): True for pixels that are not to be used; not of HEALPix maps.
+    test, validation : float, optional
+        Where these parts of a map that is not HEALPix end.
+    training : `UNetTraining`, optional
+        Recipe, network and patches; its skies are not used.
+
+    Returns
+    -------
+    `~szfinder.models.Preset`
+        As it is in its folder, calibrated on the validation part of the maps.
+
+    Raises
+    ------
+    ValueError
+        As from `train_unet`, or if the catalogue has no positions, or a part of the maps no patch.
+    `~szfinder.maps.MapError`
+        If the maps or the mask do not fit.
+    OSError
+        If the state cannot be written, as on a full disk; the same call goes on.
+    """
+    positions = known_positions(catalogue)
+    parts = _parts_of_sky if isinstance(maps, HealpixStack) else _parts_of_map
+    options = {"mask": mask, "test": test, "validation": validation}
+    learned, watched, preprocessing = parts(maps, positions, training, **options)
+    data = {
+        "n_clusters": len(positions),
+        "test": test,
+        "validation": validation,
+        "training_maps": learned.sha256,
+    }
+    return _trained(
+        training, PatchSet([learned]), watched, preprocessing, Path(folder), data=data,
+        command=command, progress_bar=progress_bar,
+    )  # fmt: skip
+
+
+def _patches(training: UNetTraining, preprocessing: Preprocessing, seed: int) -> FlatPatches:
+    """Patches of the sky of a seed."""
+    sky = training.skies.sky(seed)
+    return FlatPatches(sky.maps, training.clusters(sky), preprocessing, paint=training.paint)
+
+
+def _parts_of_map(
+    maps: MapStack | NDData,
+    positions: SkyCoord,
+    training: UNetTraining,
+    *,
+    mask: np.ndarray | None,
+    **ends: float,
+) -> tuple[FlatPatches, tuple[np.ndarray, np.ndarray], Preprocessing]:
+    """Patches to learn from, those to validate on, and how they are normalised."""
+    maps = as_map_stack(maps)
+    good = maps.good & ~checked_mask(maps, mask)
+    parts = right_ascension_parts(maps, good, **ends)
+    preprocessing = _preprocessing(maps, training, mask=~parts["training"])
+    patches = []
+    for name in ("training", "validation"):
+        mask = ~parts[name]
+        try:
+            part = FlatPatches(maps, positions, preprocessing, paint=training.paint, mask=mask)
+        except MapError as error:
+            raise ValueError(
+                f"the {name} part of the map has no patch: {error}; or change test and validation, "
+                "the fractions where these parts end"
+            ) from error
+        patches.append(part)
+    learned, watched = patches
+    return learned, watched.on_grid(), preprocessing
+
+
+def _parts_of_sky(
+    maps: HealpixStack,
+    positions: SkyCoord,
+    training: UNetTraining,
+    *,
+    mask: np.ndarray | None,
+    **_: Any,
+) -> tuple[SkyPatches, tuple[np.ndarray, np.ndarray], Preprocessing]:
+    """As `_parts_of_map`, of HEALPix maps."""
+    if mask is not None or maps.masks:
+        raise MapError(
+            "a network is trained on HEALPix maps without a mask",
+            found="one given with them" if mask is None else "the argument mask",
+            hint="put NaN into the maps where they are not to be used",
+        )
+    offset, scale = fit_left_gaussian(band_map.values for band_map in maps.maps)
+    preprocessing = Preprocessing.from_instrument(
+        maps.instrument, offset=offset, scale=scale,
+        pixel_size=PLANCK_PIXEL, image_size=training.image_size,
+    )  # fmt: skip
+    learned, watched = (
+        SkyPatches(maps.maps, positions, preprocessing, part, paint=training.paint)
+        for part in ("training", "validation")
+    )
+    rng = np.random.default_rng(training.seed)
+    return learned, watched.batch(rng, N_VALIDATION_PATCHES, occupied=0.5), preprocessing
+
+
+def _preprocessing(
+    maps: MapStack, training: UNetTraining, *, mask: np.ndarray | None = None
+) -> Preprocessing:
+    """Contrasts are measured in what they scatter by, temperatures in the left of their pixels."""
+    make = partial(
+        Preprocessing.from_instrument, maps.instrument, image_size=training.image_size,
+        pixel_size=round(np.sqrt(np.prod(maps.pixel_scale)), 6),
+    )  # fmt: skip
+    planes = maps.data.copy()
+    if mask is not None:
+        planes[:, mask] = np.nan
+    if training.smoothing is None:
+        offset, scale = fit_left_gaussian(planes)
+        return make(offset=offset, scale=scale)
+    unscaled = make(scale=np.ones(maps.n_band), normalization="local", smoothing=training.smoothing)
+    return replace(unscaled, scale=unscaled.scatter(planes[None]).tolist())
+
+
+def _trained(
+    training: UNetTraining,
+    patches: PatchSet | SkyStream,
+    validation: tuple[np.ndarray, np.ndarray],
+    preprocessing: Preprocessing,
+    folder: Path,
+    *,
+    data: Mapping[str, Any],
+    command: str,
+    progress_bar: bool,
+) -> Preset:
+    """Train the network, calibrate it, and save it as a preset."""
+    arguments = {
+        "input_shape": [None, None, len(preprocessing.bands)],
+        **training.network,
+        "weight_decay": training.recipe.weight_decay,
+        "seed": training.seed,
+    }
+    model = build_network("unet", arguments)
+    data = {**data, "sigma": training.sigma, "cell": training.cell}
+    known = {f"preprocessing.{name}": value for name, value in preprocessing.as_dict.items()}
+    known |= {f"network.{name}": value for name, value in training.network.items()}
+    trainer = SegmentationTrainer(
+        model, training.recipe, patches, validation,
+        cell=round(training.cell / preprocessing.pixel_size),
+        folder=folder / training.recipe.name, seed=training.seed, data={**data, **known},
+    )  # fmt: skip
+    book = trainer.run(progress_bar=progress_bar)
+    return keep_preset(
+        model, folder, book, data={**data, **training.recipe.as_dict}, command=command,
+        seed=training.seed, architecture="unet", arguments=arguments, preprocessing=preprocessing,
+        # the score of the finder is the answer itself
+        calibration={**calibrate(book), "thresholds": {"f1": book.best_threshold}},
+    )  # fmt: skip

@@ -1,0 +1,113 @@
+"""Maps as files, and trained weights for them."""
+
+import healpy
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+
+from szfinder import Instrument
+
+INSTRUMENT = """\
+name: mock
+pixel_window: true
+bands:
+  "95": {frequency: 95, fwhm: 1.7, noise: 10}
+  "150": {frequency: 150, fwhm: 1.2, noise: 10}
+  "220": {frequency: 220, fwhm: 1.0, noise: 30}
+"""
+
+
+#: As HEALPix maps of nside 256 are.
+COARSE = """\
+name: coarse
+bands:
+  "100": {frequency: 100, fwhm: 30, noise: 70}
+  "143": {frequency: 143, fwhm: 30, noise: 70}
+"""
+
+
+@pytest.fixture(scope="session")
+def folder(mock_sky, tmp_path_factory):
+    """A folder of three maps and their instrument, not to be written to."""
+    folder = tmp_path_factory.mktemp("maps")
+    small = mock_sky(31, shape=(140, 130)).add_clusters([40.2, 90.7], [50.5, 95.1], 7e14, 0.6)
+    header = small.wcs.to_header()
+    for band, image in zip(small.frequencies, small.images):
+        fits.writeto(folder / f"no_unit_{band}.fits", image.astype(np.float32), header)
+        ivar = np.full(small.shape, (small.noise[band] / small.pixel) ** -2, np.float32)
+        fits.writeto(folder / f"ivar_{band}.fits", ivar, header)
+    header["BUNIT"] = "uK_CMB"
+    for band, image in zip(small.frequencies, small.images):
+        fits.writeto(folder / f"{band}.fits", image.astype(np.float32), header)
+    (folder / "mock.yaml").write_text(INSTRUMENT)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sphere_clusters():
+    """The clusters in the HEALPix maps."""
+    return SkyCoord([78.0, 87.0], [-61.0, -57.0], unit="deg", frame="galactic")
+
+
+@pytest.fixture(scope="session")
+def sphere(sphere_clusters, tmp_path_factory):
+    """A folder of HEALPix maps, of noise and clusters within 8 degrees of (l, b) = (80, -60)."""
+    folder = tmp_path_factory.mktemp("sphere")
+    rng = np.random.default_rng(8)
+    pixels = np.arange(healpy.nside2npix(256))
+    positions = np.transpose(healpy.pix2vec(256, pixels))
+    outside = positions @ healpy.ang2vec(80, -60, lonlat=True) < np.cos(np.radians(8))
+    (folder / "mock.yaml").write_text(COARSE)
+    for band in Instrument.read(folder / "mock.yaml"):
+        image = rng.normal(scale=5, size=pixels.size)
+        sigma = np.radians(band.beam.fwhm / 60) / np.sqrt(8 * np.log(2))
+        for direction in sphere_clusters.cartesian.xyz.value.T:
+            distance = np.arccos(np.clip(positions @ direction, -1, 1))
+            image += 2e-5 * band.tsz_response * np.exp(-((distance / sigma) ** 2) / 2)
+        image[outside] = healpy.UNSEEN
+        healpy.write_map(folder / f"{band.name}.fits", image, coord="G", dtype=np.float32,
+                         column_units="uK_CMB", partial=True)
+    return folder
+
+
+@pytest.fixture
+def arguments(folder):
+    """What finds clusters in the maps."""
+    maps = [f"{band}={folder / band}.fits" for band in ("95", "150", "220")]
+    return ["find", *maps, "--instrument", str(folder / "mock.yaml")]
+
+
+def untrained(folder, architecture, arguments, threshold, **preprocessing):
+    """A preset of a network as it is before any training."""
+    pytest.importorskip("keras", reason="networks need Keras")
+    from szfinder.models import Preprocessing, Preset, build_network
+
+    preset = Preset.from_model(
+        build_network(architecture, arguments), name="untrained", architecture=architecture,
+        arguments=arguments, preprocessing=Preprocessing(**preprocessing),
+        calibration={"platt": {"slope": 1.0, "intercept": 0.0}, "thresholds": {"f1": threshold},
+                     "score_quantiles": {}},
+        card={"command": "", "seed": 1, "data": {}, "date": "2026-01-01", "scores": {}})
+    preset.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A classifier for the maps."""
+    arguments = {"input_shape": [16, 16, 3], "width": 2, "blocks": [1], "dense": 4, "seed": 1}
+    return untrained(
+        tmp_path_factory.mktemp("weights") / "untrained", "resnet", arguments, 1e-6,
+        instrument="mock", bands=("95", "150", "220"), frequencies=(95, 150, 220),
+        fwhm=(1.7, 1.2, 1), scale=(100, 100, 100), pixel_size=0.5, image_size=16)
+
+
+@pytest.fixture(scope="session")
+def sphere_weights(tmp_path_factory):
+    """A U-Net for the HEALPix maps."""
+    arguments = {"input_shape": [None, None, 2], "filters": [4, 8], "seed": 1}
+    return untrained(
+        tmp_path_factory.mktemp("weights") / "untrained", "unet", arguments, 0.55,
+        instrument="coarse", bands=("100", "143"), frequencies=(100, 143), fwhm=(30, 30),
+        scale=(5, 5), pixel_size=14, image_size=16)

@@ -1,0 +1,71 @@
+"""visible_halos: what a matched filter sees, and the halo alone is to blame for."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+
+from szfinder.maps import MapStack
+from szfinder.simulation import Sky
+from szfinder.training.visible import visible_halos
+
+
+def truth_of(sky, *, x=None, y=None, y_c=None):
+    positions = sky.positions if x is None else SkyCoord(sky.wcs.pixel_to_world(x, y))
+    y_c = (sky.y_c if y_c is None else np.array(y_c)) * u.dimensionless_unscaled
+    return QTable({"sky_centroid": positions, "y_c": y_c})
+
+
+@pytest.fixture(scope="module")
+def crowd(mock_sky):
+    """In noise of 3 uK arcmin: bright, faint beside bright, faint alone, two alike, bright."""
+    sky = mock_sky(5, shape=(160, 150), noise=(3.0, 3.0, 9.0))
+    return sky.add_clusters(
+        [40.2, 44.0, 110.3, 35.0, 43.5, 110.0],
+        [40.1, 42.0, 38.4, 115.2, 115.0, 118.6],
+        [7e14, 3e13, 2e13, 6e14, 6e14, 5e14],
+        [0.6, 0.6, 0.6, 0.7, 0.7, 0.5],
+    )
+
+
+def test_bright_halos_and_no_others(crowd):
+    """A faint one is not, even on the slope of a bright one, where the ratio is high."""
+    sky = Sky(crowd.maps, truth_of(crowd), crowd.instrument)
+    visible = visible_halos(sky, 5.0)
+    assert visible.dtype == bool
+    assert visible.tolist() == [True, False, False, True, True, True]
+
+
+def test_halves_of_what_is_measured(crowd):
+    """The same place with other truths: a third of what is there is not enough, all of it is."""
+    parts = np.array([0.0, 0.3, 0.75, 1.0, 3.0])
+    truth = truth_of(crowd, x=np.full(5, crowd.x[0]), y=np.full(5, crowd.y[0]),
+                     y_c=parts * crowd.y_c[0])  # fmt: skip
+    visible = visible_halos(Sky(crowd.maps, truth, crowd.instrument), 5.0)
+    assert visible.tolist() == [False, False, True, True, True]
+
+
+def test_least_ratio(crowd):
+    """The fewer the higher it is, and none beyond all."""
+    sky = Sky(crowd.maps, truth_of(crowd), crowd.instrument)
+    low, high, none = (visible_halos(sky, snr) for snr in (4.0, 15.0, 1e4))
+    assert (low >= high).all() and 0 < high.sum() <= low.sum() and not none.any()
+
+
+def test_halos_that_cannot_be_measured(crowd):
+    """Beyond the edge, on the other side of the sky, and in a bad pixel."""
+    images = crowd.images.copy()
+    images[:, 110:128, 102:119] = np.nan
+    maps = MapStack(images, wcs=crowd.wcs, instrument=crowd.instrument)
+    truth = truth_of(crowd, x=[110.0, -30.0, 40.2], y=[118.6, 500.0, 40.1], y_c=[1.0, 1.0, 1.0])
+    away = SkyCoord([210], [50], unit="deg")
+    truth = QTable({"sky_centroid": SkyCoord([*truth["sky_centroid"], *away]),
+                    "y_c": np.ones(4) * u.dimensionless_unscaled})  # fmt: skip
+    visible = visible_halos(Sky(maps, truth, crowd.instrument), 5.0)
+    assert visible.tolist() == [False, False, True, False]
+
+
+def test_no_halos(crowd):
+    truth = truth_of(crowd)[:0]
+    assert visible_halos(Sky(crowd.maps, truth, crowd.instrument), 5.0).shape == (0,)
