@@ -9,11 +9,12 @@ that a network gives them, and `UNetSegmentFinder` pixels by where a network pai
 
 from szfinder.finders.base import SZFinder
 from szfinder.finders.catalogue import COLUMNS, FLAGS, Column, NoDetectionsWarning
-from szfinder.finders.cnn import CNNFinder, UnlikeTrainingWarning
+from szfinder.finders.cnn import CNNFinder
 from szfinder.finders.matched_filter import MatchedFilterFinder
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.tiled import NothingToSearchError
 from szfinder.finders.unet import UNetSegmentFinder
+from szfinder.finders.unlike import UnlikeTrainingWarning
 
 __all__ = [
     "COLUMNS",

@@ -1,6 +1,5 @@
 """CNNFinder: a convolutional network looks at overlapping cutouts."""
 
-import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
 from os import PathLike
@@ -9,18 +8,18 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 from astropy.nddata import NDData
-from astropy.utils.exceptions import AstropyUserWarning
 from scipy import ndimage
 
 from szfinder.finders.base import SZFinder, as_map_stack, checked_mask
 from szfinder.finders.catalogue import FLAGS
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.tiled import NothingToSearchError
+from szfinder.finders.unlike import warn_if_unlike
 from szfinder.maps import HealpixStack, MapError, MapStack
 from szfinder.maps.strided_wcs import strided_wcs
 from szfinder.models import Preprocessing, Preset, calibrated, predict
 
-__all__ = ["CNNFinder", "UnlikeTrainingWarning"]
+__all__ = ["CNNFinder"]
 
 #: Cutouts that are looked at in one go: they overlap, and each holds its own copy of the pixels.
 BLOCK = 4096
@@ -31,12 +30,6 @@ MAX_BAD = 0.05
 MIDDLE = 0.5
 #: Cutouts whose scatter is compared with that of the training.
 N_COMPARED = 1000
-#: Relative difference of the two from which on there is a warning.
-MAX_UNLIKE = 0.3
-
-
-class UnlikeTrainingWarning(AstropyUserWarning):
-    """The maps scatter otherwise than those the network was trained on."""
 
 
 class CNNFinder(SZFinder):
@@ -222,25 +215,11 @@ def _checked_stride(stride: float | u.Quantity, preprocessing: Preprocessing) ->
 
 def _warn_if_unlike(preset: Preset, windows: np.ndarray, usable: np.ndarray) -> None:
     """Compare the scatter within cutouts from all over the maps with that of the training."""
-    preprocessing = preset.preprocessing
-    if preprocessing.normalization != "contrast":
-        return
-    y, x = np.nonzero(usable)
-    some = np.linspace(0, y.size - 1, min(y.size, N_COMPARED)).astype(int)
-    found = preprocessing.scatter(_filled(windows[y[some], x[some]]))
-    unlike = [
-        f"{there:.3g} uK instead of {expected:.3g} uK in band {band!r}"
-        for band, there, expected in zip(preprocessing.bands, found, preprocessing.scale)
-        if abs(there / expected - 1) > MAX_UNLIKE
-    ]
-    if unlike:
-        warnings.warn(
-            f"the maps are unlike those that preset {preset.name!r} was trained on: contrasts in a "
-            f"cutout scatter by {', '.join(unlike)}. The noise, the foregrounds or the unit is "
-            "another one, and the scores are no probabilities. Train a network for such maps.",
-            UnlikeTrainingWarning,
-            stacklevel=3,
-        )
+    if preset.preprocessing.normalization == "contrast":
+        y, x = np.nonzero(usable)
+        some = np.linspace(0, y.size - 1, min(y.size, N_COMPARED)).astype(int)
+        found = preset.preprocessing.scatter(_filled(windows[y[some], x[some]]))
+        warn_if_unlike(preset, found, where="in a cutout")
 
 
 def _windows(

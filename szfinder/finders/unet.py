@@ -13,6 +13,7 @@ from szfinder.finders.catalogue import FLAGS
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.stitched import stitched_score_map
 from szfinder.finders.tiled import NothingToSearchError
+from szfinder.finders.unlike import warn_if_unlike
 from szfinder.maps import HealpixStack, MapError, MapStack
 from szfinder.maps.healpix import HealpixMap
 from szfinder.maps.tiles import divide
@@ -22,6 +23,8 @@ __all__ = ["UNetSegmentFinder"]
 
 #: Greatest side of what the network is run on in one go, in pixels, without the margin: memory.
 BLOCK = 1280
+#: Of so many pixels one is looked at for the scatter of the maps.
+EVERY = 7
 
 
 class UNetSegmentFinder(SZFinder):
@@ -143,6 +146,12 @@ class UNetSegmentFinder(SZFinder):
         `~szfinder.maps.MapError`
             If bands, beams or pixels are not those of the preset, or the maps are smaller than a
             patch of the training.
+
+        Warns
+        -----
+        UnlikeTrainingWarning
+            If contrasts scatter by over 30 per cent more or less than in the training of the
+            preset, in any band; of presets whose normalisation is ``local``.
         """
         maps = as_map_stack(maps)
         planes = self.preset.check_maps(maps)
@@ -163,6 +172,8 @@ class UNetSegmentFinder(SZFinder):
             )
         data[:, ~good] = np.nan
         images = self.preset.preprocessing.to_images(data[None])[0]
+        if self.preset.preprocessing.normalization == "local":
+            self._warn_if_unlike(images[good])
         score = self._answer(np.where(np.isnan(images), 0, images))
         score[~good] = np.nan
         layers = {
@@ -175,6 +186,12 @@ class UNetSegmentFinder(SZFinder):
             **self.parameters,
         }
         return ScoreMap(score, maps.wcs, layers=layers, meta=meta)
+
+    def _warn_if_unlike(self, pixels: np.ndarray) -> None:
+        """Compare the scatter of normalised pixels (n, n_band) with that of the training."""
+        low, high = np.sinh(np.percentile(pixels[::EVERY], [16, 84], axis=0))
+        scale = np.array(self.preset.preprocessing.scale)
+        warn_if_unlike(self.preset, scale * (high - low) / 2, where="with what is around")
 
     @property
     def _n_levels(self) -> int:

@@ -121,8 +121,8 @@ def healpix_tiles(
     """The tiles of the whole sky.
 
     Each patch is centred on its core, and turned by 45 degrees where the core stands on a corner,
-    as most do: that takes half of the pixels. Maps are read onto it with ``read_maps(..., wcs=tile.wcs,
-    shape=tile.shape)``.
+    as most do: that takes half of the pixels. Maps are read onto it with ``read_maps(...,
+    wcs=tile.wcs, shape=tile.shape)``.
 
     Parameters
     ----------

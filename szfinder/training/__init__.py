@@ -22,28 +22,24 @@ from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.cutouts import SkyCutouts
 from szfinder.training.losses import focal_loss
 from szfinder.training.patch_set import PatchSet
-from szfinder.training.patches import FlatPatches, SkyPatches
+from szfinder.training.patches import FlatPatches
+from szfinder.training.recipe import Recipe, Stage
 from szfinder.training.recipes import (
     BonjeanRecipe,
     HeatMapRecipe,
     ImbalanceSchedule,
     ModernRecipe,
-    Recipe,
-    Stage,
 )
 from szfinder.training.segmentation_trainer import SegmentationTrainer
 from szfinder.training.segments import disc_map, peak_map
 from szfinder.training.skies import InjectedSkies, MockSkies, Skies, SurrogateSkies
+from szfinder.training.sky_patches import SkyPatches
 from szfinder.training.sky_split import SkySplit
 from szfinder.training.split import split_by_right_ascension
 from szfinder.training.stream import SkyStream
 from szfinder.training.trainer import Trainer
-from szfinder.training.unet import (
-    UNET_TRAININGS,
-    UNetTraining,
-    train_unet,
-    train_unet_on_maps,
-)
+from szfinder.training.unet import train_unet, train_unet_on_maps
+from szfinder.training.unet_training import UNET_TRAININGS, UNetTraining
 
 __all__ = [
     "BonjeanRecipe",

@@ -10,7 +10,7 @@ import numpy as np
 from szfinder.evaluation import ScoreBook
 from szfinder.models import predict
 from szfinder.training.cutout_set import CutoutSet
-from szfinder.training.recipes import Recipe, Stage
+from szfinder.training.recipe import Recipe, Stage
 from szfinder.training.trainer import Trainer
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from szfinder.training.classifier_trainer import ClassifierTrainer
 from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.cutouts import SkyCutouts
 from szfinder.training.kept import keep_preset
-from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe, Recipe
+from szfinder.training.recipe import Recipe
+from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe
 from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from szfinder.training.split import split_by_right_ascension
 from szfinder.training.stream import SkyStream

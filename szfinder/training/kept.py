@@ -32,7 +32,7 @@ def keep_preset(
     model : keras.Model
         The network.
     folder : path-like
-        Gets the folder ``preset``, and gives the preset its name.
+        Gets the preset as the folder ``preset`` in it.
     book : `~szfinder.evaluation.ScoreBook`
         Of the validation skies, which were used to stop and to calibrate.
     data, command, seed

@@ -9,7 +9,7 @@ import numpy as np
 
 from szfinder.evaluation import ScoreBook
 from szfinder.models import predict
-from szfinder.training.recipes import Recipe, Stage
+from szfinder.training.recipe import Recipe, Stage
 from szfinder.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class SegmentationTrainer(Trainer):
             raise ValueError(
                 "the validation patches must have cells with a cluster and cells without; found "
                 f"{np.count_nonzero(clusters)} and {np.count_nonzero(~clusters)}: take more skies, "
-                "or a larger part of the map"
+                "or a larger part of the map, or mask less of it"
             )
         super().__init__(model, recipe, training, folder=folder, **options)
 

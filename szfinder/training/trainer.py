@@ -14,7 +14,7 @@ import numpy as np
 
 from szfinder.evaluation import ScoreBook
 from szfinder.models.backend import make_deterministic
-from szfinder.training.recipes import Recipe, Stage
+from szfinder.training.recipe import Recipe, Stage
 from szfinder.training.state import load_training, read_state
 from szfinder.utils.files import replacing
 

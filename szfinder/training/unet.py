@@ -2,144 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
 from astropy.table import Table
 
-from szfinder.evaluation import select_halos
 from szfinder.finders.base import as_map_stack, checked_mask
 from szfinder.maps import HealpixStack, MapError, MapStack
 from szfinder.models import Preprocessing, Preset, build_network, fit_left_gaussian
-from szfinder.simulation import Sky
 from szfinder.training.calibration import calibrate
 from szfinder.training.kept import keep_preset
 from szfinder.training.patch_set import PatchSet
-from szfinder.training.patches import FlatPatches, SkyPatches
+from szfinder.training.patches import FlatPatches
 from szfinder.training.positions import known_positions
-from szfinder.training.recipes import BonjeanRecipe, HeatMapRecipe, Recipe
 from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from szfinder.training.segmentation_trainer import SegmentationTrainer
-from szfinder.training.segments import disc_map, peak_map
-from szfinder.training.skies import MockSkies, Skies
+from szfinder.training.sky_patches import SkyPatches
 from szfinder.training.split import right_ascension_parts
 from szfinder.training.stream import SkyStream
-from szfinder.training.visible import visible_halos
+from szfinder.training.unet_training import UNET_TRAININGS, UNetTraining
 
-__all__ = ["UNET_TRAININGS", "UNetTraining", "train_unet", "train_unet_on_maps"]
+__all__ = ["train_unet", "train_unet_on_maps"]
 
 #: Skies in memory, and batches after which one of them gives way to a new one.
 WINDOW, BATCHES_PER_SKY = 6, 25
-#: Pixels of patches of HEALPix maps in arcmin, and patches training is validated on.
-PLANCK_PIXEL, N_VALIDATION_PATCHES = 1.7, 300
-
-
-@dataclass(frozen=True)
-class UNetTraining:
-    """On which skies a U-Net is trained, and how.
-
-    Parameters
-    ----------
-    skies : `~szfinder.training.Skies`
-        The skies.
-    recipe : `~szfinder.training.Recipe`
-        How the network is trained.
-    network : mapping
-        Arguments of `~szfinder.models.build_unet`, less the shape of the image and the seed.
-    image_size : int
-        Pixels on a side of the patches.
-    cell : float
-        Side in arcmin of the cells of validation maps, each of which has a cluster or not.
-    sigma : float, optional
-        It is to paint peaks of this standard deviation in arcmin, by `peak_map`; by default discs,
-        by `disc_map`.
-    smoothing : float, optional
-        In arcmin: maps are normalised by the contrast with what is around, as by ``local`` of
-        `~szfinder.models.Preprocessing`. By default they are normalised by `fit_left_gaussian`.
-    min_snr : float, optional
-        The clusters are the halos that are visible by this signal-to-noise ratio; by default those
-        of `~szfinder.evaluation.select_halos`.
-    n_skies, n_validation : int, optional
-        Skies to learn from and to validate on, of the seeds in ``szfinder.training.seeds``.
-    seed : int, optional
-        Of the first weights and the batches.
-
-    Raises
-    ------
-    ValueError
-        If a number of skies is not positive, or there are more than seeds.
-    """
-
-    skies: Skies
-    recipe: Recipe
-    network: Mapping[str, Any]
-    image_size: int
-    cell: float
-    sigma: float | None = None
-    smoothing: float | None = None
-    min_snr: float | None = None
-    n_skies: int = 150
-    n_validation: int = 2
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        for name, seeds in {"n_skies": TRAINING_SEEDS, "n_validation": VALIDATION_SEEDS}.items():
-            if not 1 <= getattr(self, name) <= len(seeds):
-                raise ValueError(
-                    f"{name} must be from 1 to {len(seeds)}; found {getattr(self, name)!r}"
-                )
-
-    @property
-    def paint(self) -> Callable[..., np.ndarray]:
-        """Function of positions, WCS and shape that paints them."""
-        return disc_map if self.sigma is None else partial(peak_map, sigma=self.sigma * u.arcmin)
-
-    def clusters(self, sky: Sky) -> SkyCoord:
-        """Positions of what is to be found in a sky."""
-        if self.min_snr is None:
-            chosen = select_halos(sky.truth)
-        else:
-            chosen = visible_halos(sky, self.min_snr)
-        return sky.truth["sky_centroid"][chosen]
-
-
-#: The network of Bonjean (2020); one of the same widths, and a wider one for maps with more detail.
-PAPER = {"filters": [8, 16, 32, 64, 128], "dropout": 0.2}
-NORMALIZED = {"dropout": 0.0, "activation": "silu", "batch_normalization": True,
-              "output_bias": -2.19}  # fmt: skip
-
-#: Trainings by name: those of the presets that come with the package, and that of the paper.
-UNET_TRAININGS = {
-    "unet-planck": UNetTraining(
-        MockSkies("planck-hfi"),
-        HeatMapRecipe(n_batches=2000, ratio=1.0, batch_size=20),
-        {**PAPER, **NORMALIZED},
-        image_size=64,
-        cell=12.0,
-        sigma=2.5,
-        min_snr=4.5,
-        n_validation=8,
-    ),
-    "unet-spt3g": UNetTraining(
-        MockSkies("spt3g"),
-        HeatMapRecipe(),
-        {"filters": [12, 32, 96, 192], **NORMALIZED},
-        image_size=128,
-        cell=6.0,
-        sigma=0.75,
-        smoothing=8.0,
-    ),
-    "bonjean2020": UNetTraining(
-        MockSkies("planck-hfi"), BonjeanRecipe(), PAPER, image_size=64, cell=12.0, min_snr=4.5
-    ),
-}
+#: Patches of HEALPix maps that their normalisation is measured in, and that a training is validated
+#: on.
+N_PATCHES = 300
+#: Greatest threshold of a preset: answers end below 1, but for rounding.
+MAX_THRESHOLD = 0.999
 
 
 def train_unet(
@@ -320,17 +217,25 @@ def _parts_of_sky(
             found="one given with them" if mask is None else "the argument mask",
             hint="put NaN into the maps where they are not to be used",
         )
-    offset, scale = fit_left_gaussian(band_map.values for band_map in maps.maps)
-    preprocessing = Preprocessing.from_instrument(
-        maps.instrument, offset=offset, scale=scale,
-        pixel_size=PLANCK_PIXEL, image_size=training.image_size,
+    if training.smoothing is not None:
+        raise ValueError(
+            "patches of HEALPix maps are normalised by fit_left_gaussian; found a smoothing of "
+            f"{training.smoothing!r}: take a training without it, as 'unet-planck'"
+        )
+    raw = Preprocessing.from_instrument(
+        maps.instrument, scale=np.ones(len(maps.bands)), pixel_size=round(maps.pixel_size, 6),
+        image_size=training.image_size,
     )  # fmt: skip
-    learned, watched = (
-        SkyPatches(maps.maps, positions, preprocessing, part, paint=training.paint)
-        for part in ("training", "validation")
-    )
+
+    def patches(part: str, preprocessing: Preprocessing) -> SkyPatches:
+        return SkyPatches(maps.maps, positions, preprocessing, part, paint=training.paint)
+
     rng = np.random.default_rng(training.seed)
-    return learned, watched.batch(rng, N_VALIDATION_PATCHES, occupied=0.5), preprocessing
+    images, _ = patches("training", raw).batch(rng, N_PATCHES, occupied=0.0)
+    offset, scale = fit_left_gaussian(np.moveaxis(images, -1, 0))
+    preprocessing = replace(raw, offset=offset, scale=scale)
+    watched = patches("validation", preprocessing).batch(rng, N_PATCHES, occupied=0.5)
+    return patches("training", preprocessing), watched, preprocessing
 
 
 def _preprocessing(
@@ -379,9 +284,10 @@ def _trained(
         folder=folder / training.recipe.name, seed=training.seed, data={**data, **known},
     )  # fmt: skip
     book = trainer.run(progress_bar=progress_bar)
+    threshold = min(book.best_threshold, MAX_THRESHOLD)
     return keep_preset(
         model, folder, book, data={**data, **training.recipe.as_dict}, command=command,
         seed=training.seed, architecture="unet", arguments=arguments, preprocessing=preprocessing,
         # the score of the finder is the answer itself
-        calibration={**calibrate(book), "thresholds": {"f1": book.best_threshold}},
+        calibration={**calibrate(book), "thresholds": {"f1": threshold}},
     )  # fmt: skip

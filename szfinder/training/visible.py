@@ -43,7 +43,7 @@ def visible_halos(sky: Sky, min_snr: float) -> np.ndarray:
     inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
     visible = np.zeros(len(sky.truth), bool)
     there = y[inside], x[inside]
-    measured = snr[there] * score_map.layers["y_c_err"][there]
+    measured = maximum_filter(np.nan_to_num(score_map.layers["y_c"]), AROUND)[there]
     own = sky.truth["y_c"][inside].value >= OWN_PART * measured
     visible[inside] = (snr[there] >= min_snr) & own
     return visible

@@ -271,7 +271,8 @@ def test_matched_filter():
     sky = painted(positions, "ring", "galactic", radius=14 * u.deg, center=center)
     sky.values = -30 * sky.values + rng.normal(0, 50, sky.values.size)
     finder = MatchedFilterFinder(threshold=6, sources=None, covariance="maps")
-    found = finder(stack_of(sky), parallel=2)
+    side = int(15 * 60 / PIXEL)
+    found = finder(stack_of(sky), block_size=(side, side), parallel=2)
     assert found.meta["tile_nside"] == 4
     assert_one_each(found, positions, tolerance=PIXEL)
     assert (found["y_c"] > 0).all() and found["score"].min() > 6

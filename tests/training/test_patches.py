@@ -12,8 +12,9 @@ from scipy import stats
 from szfinder.maps import Band, Beam, Instrument, MapError, MapStack, wcs_for_patch
 from szfinder.maps.healpix import HealpixMap
 from szfinder.models import Preprocessing
-from szfinder.training.patches import FlatPatches, SkyPatches
+from szfinder.training.patches import FlatPatches
 from szfinder.training.segments import disc_map, peak_map
+from szfinder.training.sky_patches import SkyPatches
 from szfinder.training.sky_split import SkySplit
 from szfinder.training.turns import turned
 
@@ -179,7 +180,7 @@ def test_bad_pixels_of_the_sky(clusters, monkeypatch):
     sky = SkyPatches([half, half], clusters, PREPROCESSING, "training")
     images, _ = sky.batch(np.random.default_rng(1), 8)
     assert np.abs(2 * images + 10).max() < 250
-    monkeypatch.setattr("szfinder.training.patches.MAX_BAD", 20)
+    monkeypatch.setattr("szfinder.training.sky_patches.MAX_BAD", 20)
     with pytest.raises(ValueError, match="all of 20 patches in the test part .* bad pixels"):
         SkyPatches([half, half], clusters, PREPROCESSING, "test").batch(
             np.random.default_rng(1), 1, occupied=0
