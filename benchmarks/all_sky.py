@@ -1,6 +1,6 @@
 """Let a U-Net look at the whole sky: CPU time and memory.
 
-``python benchmarks/all_sky.py --nside 2048`` makes six HEALPix maps of white noise, as large as
+``python benchmarks/all_sky.py PRESET --nside 2048`` makes six HEALPix maps of white noise, as large as
 those of Planck HFI, and prints the CPU time and the peak memory of the network's map of the whole
 sky, and of a catalogue. ``--part 0.1`` masks all but a part of the sky.
 """
@@ -21,7 +21,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nside", type=int, default=2048)
     parser.add_argument("--part", type=float, default=1.0, help="part of the sky that is observed")
-    parser.add_argument("--preset", default="unet-planck", help="trained weights, or a folder")
+    parser.add_argument("preset", help="folder of the trained weights, or their name")
     parser.add_argument("--parallel", type=int, default=1, help="threads")
     options = parser.parse_args()
     finder = UNetSegmentFinder(options.preset)

@@ -1,10 +1,10 @@
 """Let U-Nets look at Planck's maps of the Coma field, beside PSZ2 and MCXC.
 
-``python benchmarks/unet_planck.py DATA --presets unet-planck FOLDER --output FOLDER`` prints, for
-each preset, the highest p at the objects of PSZ2 in the field, and the detections that are not in
+``python benchmarks/unet_planck.py DATA --presets PRESET PRESET --output FOLDER`` prints, for each
+preset, the highest p at the objects of PSZ2 in the field, and the detections that are not in
 PSZ2 with what is known of them. It draws, for a look at each of these, what the network paints and
-the six maps around it. DATA is as for ``planck_coma.py``. No weights that come with the package
-have seen these clusters.
+the six maps around it. DATA is as for ``planck_coma.py``. It says something of a preset only if that
+has not seen these clusters.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main():
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--presets", nargs="+", default=["unet-planck"])
+    parser.add_argument("--presets", nargs="+", required=True)
     parser.add_argument("--threshold", type=float, help="of p; by default that of the preset")
     parser.add_argument("--output", type=Path, help="folder for the figures")
     options = parser.parse_args()

@@ -1,13 +1,13 @@
 """Measure the U-Net of arcminute maps beside the matched filter and the ceilings.
 
-``python benchmarks/unet_spt3g.py --fields 8 --output FOLDER`` looks at skies of the preset
+``python benchmarks/unet_spt3g.py PRESET --fields 8 --output FOLDER`` looks at skies of the preset
 ``spt3g``, 10 by 10 degrees each, whose seeds nothing was trained or tuned on; thresholds come from
 validation skies. The clusters are halos with Mvir of 2e14 Msun or more at z of 0.25 or more. It
 prints, for the cutouts of Lin et al. (2021) and for the catalogues themselves, purity, completeness
 and F1 with their intervals, the errors of the positions, the calibration, the area under the ROC,
 what is missed and what is found in vain by mass and redshift, and CPU times. The results of each
-field are kept in ``fields`` of the folder, so that a run that was stopped goes on. A copy of
-``tables`` is in ``docs/data/unet``, from which the user guide draws.
+field are kept in ``fields`` of the folder, so that a run that was stopped goes on; ``tables`` are
+made of them.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def parse():
     parser.add_argument("--fields", type=int, default=8, help="fields that are tested on")
     parser.add_argument("--validation", type=int, default=4, help="fields that choose thresholds")
     parser.add_argument("--size", type=float, default=10.0, help="side of a field in degrees")
-    parser.add_argument("--preset", default="unet-spt3g", help="trained weights, or a folder")
+    parser.add_argument("preset", help="folder of the trained weights, or their name")
     parser.add_argument("--output", type=Path, default=Path("unet-spt3g"))
     return parser.parse_args()
 
@@ -228,6 +228,10 @@ def reliability_table(test):
 def missed_table(test, validation):
     """What part of the halos each finder has above its threshold, by mass and redshift."""
     halos = truth(test)
+    thresholds = {
+        name: book([catalogue(field, name) for field in validation]).best_threshold
+        for name in FINDERS
+    }
     masses = [1e14, 1.5e14, 2e14, 2.5e14, 3e14, 4e14, 6e14, 1e16]
     rows = []
     for low, high in zip(masses[:-1], masses[1:]):
@@ -236,9 +240,8 @@ def missed_table(test, validation):
             within &= (halos["redshift"] >= z_low) & (halos["redshift"] < z_high)
             line = {"mass from": low * u.Msun, "z from": z_low, "n": np.count_nonzero(within)}
             for name in FINDERS:
-                threshold = book([catalogue(field, name) for field in validation]).best_threshold
-                score = np.concatenate([field[f"halos {name}"] for field in test])
-                line[name] = round(np.mean(score[within] >= threshold), 3) if within.any() else 1.0
+                score = np.concatenate([field[f"halos {name}"] for field in test])[within]
+                line[name] = round(np.mean(score >= thresholds[name]), 3) if score.size else np.nan
             rows.append(line)
     return QTable(rows=rows)
 

@@ -39,8 +39,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--finder", choices=["matched-filter", "cnn", "unet"], default="matched-filter",
         help="how they are found (default: %(default)s)")  # fmt: skip
     add("--weights", metavar="NAME_OR_FOLDER",
-        help="trained weights of the cnn (default: deepsz-spt3g) or the unet "
-        "(default: unet-spt3g)")  # fmt: skip
+        help="trained weights of the cnn (default: deepsz-spt3g) or the unet")  # fmt: skip
     add(
         "--threshold",
         type=float,
@@ -91,6 +90,10 @@ def _finder(options: argparse.Namespace):
     arguments = {"threshold": options.threshold, "preset": options.weights}
     given = {name: value for name, value in arguments.items() if value is not None}
     networks = {"cnn": CNNFinder, "unet": UNetSegmentFinder}
+    if options.finder == "unet" and options.weights is None:
+        raise ValueError(
+            "--finder unet needs --weights, the folder of a preset from szfinder train unet"
+        )
     if options.finder in networks:
         return networks[options.finder](**given)
     if "preset" in given:

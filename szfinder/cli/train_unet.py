@@ -34,7 +34,7 @@ EXAMPLES = """\
       --catalogue clusters.ecsv -o survey-unet
   szfinder train unet --maps 95=f095.fits 150=f150.fits --instrument survey.yaml \\
       --inject --catalogue clusters.ecsv -o survey-unet
-  szfinder train unet --preset unet-planck --maps 100=hfi_100.fits 143=hfi_143.fits \\
+  szfinder train unet --preset bonjean2020 --maps 100=hfi_100.fits 143=hfi_143.fits \\
       217=hfi_217.fits --instrument planck-hfi --healpix --catalogue PSZ2.fits -o planck-unet
 """
 
@@ -64,6 +64,10 @@ def add_parser(networks: argparse._SubParsersAction) -> None:
     add = observed.add_argument
     add("--surrogates", action="store_true",
         help="learn from simulated skies that have the statistics of the maps")  # fmt: skip
+    add("--sources", choices=["counts", "own"],
+        help="whether the bright sources of these skies are drawn from number counts, as they must "
+        "be if clusters are then looked for in the same maps, or are those of the maps, put down "
+        "elsewhere (default: counts)")  # fmt: skip
     add("--inject", action="store_true",
         help="learn from the maps with simulated clusters put into them")  # fmt: skip
     add("--mask-radius", type=positive, metavar="ARCMIN",
@@ -107,9 +111,11 @@ def _skies(training: "UNetTraining", options: argparse.Namespace) -> "Skies":
 
     if not options.maps:
         return replace(training.skies, **given(options, preset="sky", size="size"))
-    make = SurrogateSkies if options.surrogates else InjectedSkies
     maps = read_band_maps(options)
-    return make(maps, _around_known(maps, options))
+    mask = _around_known(maps, options)
+    if options.surrogates:
+        return SurrogateSkies(maps, mask, options.sources or "counts")
+    return InjectedSkies(maps, mask)
 
 
 def _around_known(maps, options: argparse.Namespace) -> "np.ndarray | None":
@@ -134,12 +140,14 @@ def _simulated(options: argparse.Namespace) -> str:
 def _check_combination(options: argparse.Namespace) -> None:
     """Refuse options that would have no effect, and maps without what goes with them."""
     if not options.maps:
-        names = (*OBSERVED, "healpix", "surrogates", "inject", "mask_radius")
+        names = (*OBSERVED, "healpix", "surrogates", "inject", "mask_radius", "sources")
         refuse(options, names, "without --maps: leave it out, or give the maps")
         return
     refuse(options, ("sky", "size"), "with --maps: leave it out")
     if options.instrument is None:
         raise ValueError("--maps needs --instrument too")
+    if not options.surrogates:
+        refuse(options, ("sources",), "without --surrogates: leave it out")
     if _simulated(options):
         _check_simulated(options)
     elif options.catalogue is None:

@@ -68,7 +68,7 @@ def add_network(
         help="make the weights of this preset again; the options below change what differs "
         "(default: %(default)s)")  # fmt: skip
     add("-o", "--output", metavar="FOLDER", required=True,
-        help="holds skies, log, state and the preset")  # fmt: skip
+        help="holds log, state and the preset, and skies if they are kept")  # fmt: skip
     return parser
 
 

@@ -102,7 +102,7 @@ class SZFinder(ABC):
             Search the maps in tiles, whose cores are at most this large, ``(ny, nx)`` in pixels;
             "auto" leaves it to the finder. By default the maps are searched as one. HEALPix maps
             are always searched in tiles, the pixels of a coarse HEALPix grid: by default with sides
-            of at most eight margins, and of 15 degrees.
+            of at most ten margins, and of 30 degrees.
         parallel : bool, int or ``concurrent.futures.Executor``, optional
             Search tiles at the same time: True for as many threads as there are CPUs, a number of
             threads, or an executor or dask client to hand the tiles to, for example a

@@ -88,6 +88,13 @@ def _flat_core(
     finder: "SZFinder", piece: FlatPiece, maps: MapStack, score_map: ScoreMap
 ) -> tuple[tuple[slice, slice], ScoreMap]:
     """The core of a tile, and the score map in it."""
+    if score_map.data.shape != maps.shape:
+        raise MapError(
+            "the score map is not on the pixels of the maps",
+            found=f"{score_map.data.shape[0]} x {score_map.data.shape[1]} of them",
+            expected=f"{maps.shape[0]} x {maps.shape[1]}",
+            hint="only the catalogue of such a finder can be made in tiles",
+        )
     core, box = piece.tile.core, piece.tile.box
     inner = tuple(slice(c.start - b.start, c.stop - b.start) for c, b in zip(core, box))
     layers = {name: layer[inner].copy() for name, layer in score_map.layers.items()}

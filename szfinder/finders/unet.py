@@ -25,6 +25,8 @@ __all__ = ["UNetSegmentFinder"]
 BLOCK = 1280
 #: Of so many pixels one is looked at for the scatter of the maps.
 EVERY = 7
+#: Good pixels without which a piece of the maps says little of their scatter.
+N_COMPARED = 10_000
 
 
 class UNetSegmentFinder(SZFinder):
@@ -33,19 +35,21 @@ class UNetSegmentFinder(SZFinder):
     The score of a pixel is the answer of the network, from 0 to 1: p in the paper. Detections are
     connected pixels above the threshold, their positions barycentres, their score the highest p
     and ``n_pixels`` their area (section 3.4). For the network a bad pixel has the value of the mode
-    of its band; pixels that are bad in any band have no score. Detections within the widest beam
-    of a bad pixel or the edge of the maps have the flag ``edge``.
+    of its band, or of what is around; pixels that are bad in any band have no score. Detections
+    within the widest beam of a bad pixel or the edge of the maps have the flag ``edge``.
 
     The network is fully convolutional. It is run on large pieces of the maps, whose margins are as
     wide as what a pixel of its answer depends on, so that no seam shows.
 
     Parameters
     ----------
-    preset : str, path-like or `~szfinder.models.Preset`, optional
-        Trained weights: the name of a preset that comes with the package, or a folder.
+    preset : str, path-like or `~szfinder.models.Preset`
+        Trained weights: a folder, as from `~szfinder.training.train_unet`, or the name of a preset
+        that comes with the package.
     threshold : float, optional
         Least score of a detection, below 1. By default that with the highest F1 on the skies the
-        preset was validated on. Bonjean takes 0.1.
+        preset was validated on, cell by cell (see `~szfinder.training.UNetTraining`). Bonjean takes
+        0.1.
 
     Raises
     ------
@@ -64,7 +68,7 @@ class UNetSegmentFinder(SZFinder):
 
     def __init__(
         self,
-        preset: str | PathLike | Preset = "unet-spt3g",
+        preset: str | PathLike | Preset,
         *,
         threshold: float | None = None,
     ) -> None:
@@ -73,6 +77,11 @@ class UNetSegmentFinder(SZFinder):
             raise ValueError(
                 f"preset {self.preset.name!r} is of the network {self.preset.architecture!r}; "
                 "UNetSegmentFinder needs a 'unet'"
+            )
+        if self.preset.preprocessing.normalization == "contrast":
+            raise ValueError(
+                f"preset {self.preset.name!r} has the normalization 'contrast', which is for "
+                "cutouts; UNetSegmentFinder needs 'linear' or 'local'"
             )
         if threshold is None:
             threshold = self.preset.calibration["thresholds"]["f1"]
@@ -95,7 +104,9 @@ class UNetSegmentFinder(SZFinder):
         It is a patch of the training at least, so that no tile is smaller than that.
         """
         known = self.preset.preprocessing
-        return max(self._reach + known.reach, known.image_size) * known.pixel_size
+        sphere = isinstance(maps, HealpixStack)
+        pixel = known.pixel_size if sphere else np.sqrt(np.prod(maps.pixel_scale))
+        return max(self._reach + known.reach, known.image_size) * pixel
 
     def alignment(self, maps: MapStack) -> int:
         """Pixels that the network sees as one at its coarsest level."""
@@ -109,7 +120,7 @@ class UNetSegmentFinder(SZFinder):
         self,
         maps: MapStack | HealpixStack | NDData,
         *,
-        mask: np.ndarray | None = None,
+        mask: np.ndarray | HealpixMap | tuple | None = None,
         block_size: tuple[int, int] | str | None = "auto",
         parallel: bool | int | Executor = False,
         progress_bar: bool = False,
@@ -178,7 +189,7 @@ class UNetSegmentFinder(SZFinder):
         score[~good] = np.nan
         layers = {
             "probability": calibrated(score, self.preset.calibration["platt"]),
-            "flags": FLAGS["edge"] * self._near_edge(maps, good),
+            "flags": FLAGS["edge"] * self._near_edge(good),
         }
         meta = {
             "finder": type(self).__name__,
@@ -189,6 +200,8 @@ class UNetSegmentFinder(SZFinder):
 
     def _warn_if_unlike(self, pixels: np.ndarray) -> None:
         """Compare the scatter of normalised pixels (n, n_band) with that of the training."""
+        if len(pixels) < N_COMPARED:
+            return
         low, high = np.sinh(np.percentile(pixels[::EVERY], [16, 84], axis=0))
         scale = np.array(self.preset.preprocessing.scale)
         warn_if_unlike(self.preset, scale * (high - low) / 2, where="with what is around")
@@ -224,8 +237,8 @@ class UNetSegmentFinder(SZFinder):
             answer[tile.core] = whole[inner]
         return answer
 
-    def _near_edge(self, maps: MapStack, good: np.ndarray) -> np.ndarray:
+    def _near_edge(self, good: np.ndarray) -> np.ndarray:
         """Pixels within the widest beam of a bad pixel or the edge."""
-        beam = max(band.beam.fwhm for band in maps.bands)
-        reach = beam / self.preset.preprocessing.pixel_size
+        known = self.preset.preprocessing
+        reach = max(known.fwhm) / known.pixel_size
         return ndimage.distance_transform_edt(np.pad(good, 1))[1:-1, 1:-1] <= reach

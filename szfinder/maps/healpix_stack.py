@@ -58,6 +58,11 @@ class HealpixStack:
         if len(self.maps) != len(instrument):
             raise MapError("the maps do not fit the instrument", found=f"{len(self.maps)} maps",
                            expected=f"one a band, {', '.join(instrument.names)}")
+        for name, band_map in zip(instrument.names, self.maps):
+            if band_map.unit not in (None, u.uK, "uK_CMB"):
+                raise MapError("a HealpixStack takes maps in uK_CMB", band=name,
+                               found=str(band_map.unit), expected="uK_CMB, or no unit",
+                               hint="read_healpix converts them")
 
     def __repr__(self):
         bands = ", ".join(f"{name} (nside {band_map.nside})"

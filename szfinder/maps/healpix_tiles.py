@@ -15,11 +15,11 @@ __all__ = ["HealpixTile", "healpix_tiles"]
 
 #: Points along each side of a coarse pixel from which the size of its patch is taken.
 POINTS = 32
-#: By which a patch may be turned.
-ANGLES = (0 * u.deg, 45 * u.deg)
 #: And from which the distance to its border is taken: between the points, which are half a degree
 #: by nside apart, the border is straight to 0.05 arcmin by nside squared.
 BORDER_POINTS = 128
+#: By which a patch may be turned.
+ANGLES = (0 * u.deg, 45 * u.deg)
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ class Preprocessing:
 
         Half the range from the 16th to the 84th percentile, which sources do not widen: what
         ``scale`` is in the training of a preset with the normalisation ``contrast`` or ``local``.
-        Pixels that are not finite do not count.
+        For ``local`` pixels that are not finite do not count.
         """
         contrast = self._contrast(np.moveaxis(cutouts, 1, -1))
         low, high = np.nanpercentile(contrast, [16, 84], axis=(0, 1, 2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.table import QTable
 
+from szfinder.finders.base import checked_mask
 from szfinder.maps import MapError, MapStack
 from szfinder.simulation.component import Component
 from szfinder.simulation.halo_model import HaloModel
@@ -72,14 +73,8 @@ def inject_clusters(
     ...     maps, mask=known, halos=Halos(min_mass=5e14, boost=10), rng=1
     ... )  # doctest: +SKIP
     """
-    mask = np.zeros(maps.shape, bool) if mask is None else np.asarray(mask)
-    if mask.shape != maps.shape:
-        raise MapError(
-            "the mask does not fit the maps",
-            found=f"shape {mask.shape}",
-            expected=f"{maps.shape}, True where clusters are known",
-        )
-    allowed = maps.good & ~mask.astype(bool)
+    mask = checked_mask(maps, mask)
+    allowed = maps.good & ~mask
     if not allowed.any():
         raise MapError(
             "no pixel is left to put clusters in",

@@ -18,8 +18,8 @@ class PatchSet:
 
     Parameters
     ----------
-    skies : sequence of `FlatPatches`
-        At least one, all of the same preprocessing.
+    skies : sequence of `FlatPatches` or `SkyPatches`
+        At least one, all of the same preprocessing; only the former lie on a grid.
     """
 
     skies: Sequence[FlatPatches]

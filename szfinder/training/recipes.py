@@ -209,7 +209,7 @@ def _cosine(peak: float, n_batches: int, batch: int) -> float:
     """Learning rate that rises for a tenth of the training, and falls to 0 at its end."""
     warm = 0.1 * n_batches
     if batch < warm:
-        return peak * (batch + 1) / warm
+        return peak * min((batch + 1) / warm, 1.0)
     return peak * 0.5 * (1 + np.cos(np.pi * (batch - warm) / (n_batches - warm)))
 
 

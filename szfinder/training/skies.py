@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import astropy.units as u
 import numpy as np
 
+from szfinder.finders.base import checked_mask
 from szfinder.maps import MapStack
 from szfinder.simulation import (
     DustyGalaxies,
@@ -22,11 +23,15 @@ from szfinder.simulation import (
     inject_clusters,
     sky_preset,
 )
+from szfinder.training.seeds import VALIDATION_SEEDS
+from szfinder.training.split import right_ascension_parts
 
 __all__ = ["InjectedSkies", "MockSkies", "Skies", "SurrogateSkies"]
 
 #: Mass in Msun above which clusters are put into maps, which have their own fainter ones.
 INJECTED_MASS = 3e14
+#: Part of maps with injected clusters that networks are validated on.
+VALIDATED = 0.2
 #: Flux in mJy below which sources are left to the power that is measured in the maps.
 LEAST_FLUX = 15.0
 
@@ -132,6 +137,9 @@ class SurrogateSkies:
 class InjectedSkies:
     """Maps with simulated clusters put into them.
 
+    Networks are validated on the western fifth of the maps, and learn from the rest. A probability
+    that is calibrated on such skies is that of a sky with so many clusters.
+
     Parameters
     ----------
     maps : `~szfinder.maps.MapStack`
@@ -148,8 +156,16 @@ class InjectedSkies:
 
     def sky(self, seed: int) -> Sky:
         """The sky of a seed."""
+        part = "validation" if seed in VALIDATION_SEEDS else "training"
         halos = Halos(min_mass=INJECTED_MASS, boost=self.boost)
-        return inject_clusters(self.maps, mask=self.mask, halos=halos, rng=seed)
+        return inject_clusters(self.maps, mask=~self._parts[part], halos=halos, rng=seed)
+
+    @cached_property
+    def _parts(self) -> dict[str, np.ndarray]:
+        """Good pixels of each part."""
+        good = self.maps.good & ~checked_mask(self.maps, self.mask)
+        parts = right_ascension_parts(self.maps, good, test=VALIDATED / 2, validation=VALIDATED)
+        return {**parts, "validation": parts["validation"] | parts["test"]}
 
     @property
     def as_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from astropy.nddata import NDData
 from astropy.table import Table
 
 from szfinder.finders.base import as_map_stack, checked_mask
-from szfinder.maps import MapStack
+from szfinder.maps import MapError, MapStack
 from szfinder.training.cutouts import SkyCutouts
 
 __all__ = ["right_ascension_parts", "split_by_right_ascension"]
@@ -81,8 +81,12 @@ def right_ascension_parts(
     ------
     ValueError
         If the fractions are not in this order between 0 and 1.
+    `~szfinder.maps.MapError`
+        If no pixel is good.
     """
     _check_fractions(test, validation)
+    if not good.any():
+        raise MapError("no pixel is good", found=repr(maps), hint="check the mask")
     fraction = _fraction_of_range(_right_ascension(maps), good)
     parts = {
         "training": fraction > validation,

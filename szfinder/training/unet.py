@@ -32,9 +32,13 @@ __all__ = ["train_unet", "train_unet_on_maps"]
 
 #: Skies in memory, and batches after which one of them gives way to a new one.
 WINDOW, BATCHES_PER_SKY = 6, 25
+#: Pixels of the patches of HEALPix maps in arcmin (Bonjean 2020, section 3.1.3).
+PATCH_PIXEL = 1.7
 #: Patches of HEALPix maps that their normalisation is measured in, and that a training is validated
 #: on.
 N_PATCHES = 300
+#: Where the parts for test and for validation of a flat map end, unless it is said.
+TEST_END, VALIDATION_END = 0.13, 0.2
 #: Greatest threshold of a preset: answers end below 1, but for rounding.
 MAX_THRESHOLD = 0.999
 
@@ -111,9 +115,9 @@ def train_unet_on_maps(
     folder: str | Path,
     *,
     mask: np.ndarray | None = None,
-    test: float = 0.13,
-    validation: float = 0.2,
-    training: UNetTraining = UNET_TRAININGS["unet-planck"],
+    test: float | None = None,
+    validation: float | None = None,
+    training: UNetTraining = UNET_TRAININGS["bonjean2020"],
     command: str = "szfinder.training.train_unet_on_maps",
     progress_bar: bool = False,
 ) -> Preset:
@@ -134,7 +138,7 @@ def train_unet_on_maps(
     mask : `~numpy.ndarray`, optional
         Boolean, shape (ny, nx): True for pixels that are not to be used; not of HEALPix maps.
     test, validation : float, optional
-        Where these parts of a map that is not HEALPix end.
+        Where these parts of a map end, by default 0.13 and 0.2; not of HEALPix maps.
     training : `UNetTraining`, optional
         Recipe, network and patches; its skies are not used.
 
@@ -153,15 +157,25 @@ def train_unet_on_maps(
         If the state cannot be written, as on a full disk; the same call goes on.
     """
     positions = known_positions(catalogue)
-    parts = _parts_of_sky if isinstance(maps, HealpixStack) else _parts_of_map
-    options = {"mask": mask, "test": test, "validation": validation}
-    learned, watched, preprocessing = parts(maps, positions, training, **options)
-    data = {
-        "n_clusters": len(positions),
-        "test": test,
-        "validation": validation,
-        "training_maps": learned.sha256,
-    }
+    if isinstance(maps, HealpixStack):
+        for name, value in {"mask": mask, "test": test, "validation": validation}.items():
+            if value is not None:
+                raise ValueError(
+                    f"{name} is for flat maps: HEALPix maps are split by SkySplit, and not used "
+                    "where they are NaN; leave it out"
+                )
+        learned, watched, preprocessing = _parts_of_sky(maps, positions, training)
+        data = {"split": "SkySplit"}
+    else:
+        ends = {
+            "test": TEST_END if test is None else test,
+            "validation": VALIDATION_END if validation is None else validation,
+        }
+        learned, watched, preprocessing = _parts_of_map(
+            maps, positions, training, mask=mask, **ends
+        )
+        data = ends
+    data = {**data, "n_clusters": len(positions), "training_maps": learned.sha256}
     return _trained(
         training, PatchSet([learned]), watched, preprocessing, Path(folder), data=data,
         command=command, progress_bar=progress_bar,
@@ -206,24 +220,21 @@ def _parts_of_sky(
     maps: HealpixStack,
     positions: SkyCoord,
     training: UNetTraining,
-    *,
-    mask: np.ndarray | None,
-    **_: Any,
 ) -> tuple[SkyPatches, tuple[np.ndarray, np.ndarray], Preprocessing]:
     """As `_parts_of_map`, of HEALPix maps."""
-    if mask is not None or maps.masks:
+    if maps.masks:
         raise MapError(
             "a network is trained on HEALPix maps without a mask",
-            found="one given with them" if mask is None else "the argument mask",
+            found="one given with them",
             hint="put NaN into the maps where they are not to be used",
         )
     if training.smoothing is not None:
         raise ValueError(
             "patches of HEALPix maps are normalised by fit_left_gaussian; found a smoothing of "
-            f"{training.smoothing!r}: take a training without it, as 'unet-planck'"
+            f"{training.smoothing!r}: take a training without it, as 'bonjean2020'"
         )
     raw = Preprocessing.from_instrument(
-        maps.instrument, scale=np.ones(len(maps.bands)), pixel_size=round(maps.pixel_size, 6),
+        maps.instrument, scale=np.ones(len(maps.bands)), pixel_size=PATCH_PIXEL,
         image_size=training.image_size,
     )  # fmt: skip
 
@@ -234,7 +245,7 @@ def _parts_of_sky(
     images, _ = patches("training", raw).batch(rng, N_PATCHES, occupied=0.0)
     offset, scale = fit_left_gaussian(np.moveaxis(images, -1, 0))
     preprocessing = replace(raw, offset=offset, scale=scale)
-    watched = patches("validation", preprocessing).batch(rng, N_PATCHES, occupied=0.5)
+    watched = patches("validation", preprocessing).batch(rng, N_PATCHES, occupied=0.0)
     return patches("training", preprocessing), watched, preprocessing
 
 
@@ -274,13 +285,20 @@ def _trained(
         "weight_decay": training.recipe.weight_decay,
         "seed": training.seed,
     }
+    cell = round(training.cell / preprocessing.pixel_size)
+    if not 1 <= cell <= training.image_size:
+        raise ValueError(
+            f"a cell must be a pixel or more, and fit into a patch; found {training.cell:g} arcmin "
+            f"with pixels of {preprocessing.pixel_size:.3g} arcmin and patches of "
+            f"{training.image_size} of them: give the UNetTraining another cell"
+        )
     model = build_network("unet", arguments)
     data = {**data, "sigma": training.sigma, "cell": training.cell}
     known = {f"preprocessing.{name}": value for name, value in preprocessing.as_dict.items()}
     known |= {f"network.{name}": value for name, value in training.network.items()}
     trainer = SegmentationTrainer(
         model, training.recipe, patches, validation,
-        cell=round(training.cell / preprocessing.pixel_size),
+        cell=cell,
         folder=folder / training.recipe.name, seed=training.seed, data={**data, **known},
     )  # fmt: skip
     book = trainer.run(progress_bar=progress_bar)

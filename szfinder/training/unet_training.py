@@ -97,7 +97,7 @@ PAPER = {"filters": [8, 16, 32, 64, 128], "dropout": 0.2}
 NORMALIZED = {"dropout": 0.0, "activation": "silu", "batch_normalization": True,
               "output_bias": -2.19}  # fmt: skip
 
-#: Trainings by name: those of the presets that come with the package, and that of the paper.
+#: Trainings by name: for Planck HFI, for SPT-3G, and that of the paper.
 UNET_TRAININGS = {
     "unet-planck": UNetTraining(
         MockSkies("planck-hfi"),
@@ -106,6 +106,7 @@ UNET_TRAININGS = {
         image_size=64,
         cell=12.0,
         sigma=2.5,
+        smoothing=30.0,
         min_snr=4.5,
         n_validation=8,
     ),

@@ -10,7 +10,7 @@ __all__ = ["visible_halos"]
 
 #: Part of the measured signal that a halo must have, lest a bright neighbour makes it visible.
 OWN_PART = 0.5
-#: Pixels around a halo within which the signal-to-noise ratio is looked for.
+#: Side in pixels of the square around a halo in which the signal-to-noise ratio is looked for.
 AROUND = 3
 
 

@@ -90,13 +90,13 @@ def test_clusters_of_a_catalogue(tmp_path, capsys):
     assert (data["n_clusters"], data["test"], data["validation"]) == (40, 0.05, 0.5)
 
 
-@pytest.mark.parametrize("option, skies", [
-    ("--surrogates", SurrogateSkies), ("--inject", InjectedSkies),
+@pytest.mark.parametrize("option, skies, width", [
+    ("--surrogates", SurrogateSkies, 1.5), ("--inject", InjectedSkies, 6.5),
 ])  # fmt: skip
-def test_simulated_clusters(tmp_path, capsys, option, skies):
+def test_simulated_clusters(tmp_path, capsys, option, skies, width):
     """What is learned from has the pixels masked whose separation from a cluster is small."""
     pytest.importorskip("keras")
-    maps = write_maps(tmp_path, [1.5, 1.5])
+    maps = write_maps(tmp_path, [1.5, width])
     stack = read_maps({band: tmp_path / f"{band}.fits" for band in BANDS}, instrument="spt3g")
     # beside the one patch of 128 pixels that is validated on
     few = QTable({"sky_centroid": stack.wcs.pixel_to_world([150, 20, 160], [20, 150, 160])})
@@ -121,7 +121,7 @@ def test_sphere(tmp_path, capsys):
                          coord="G", column_units="uK_CMB", dtype=np.float32)  # fmt: skip
     lon, lat = rng.uniform(0, 360, 600), np.degrees(np.arcsin(rng.uniform(-1, 1, 600)))
     QTable({"ra": lon * u.deg, "dec": lat * u.deg}).write(tmp_path / "clusters.fits")
-    arguments = [*SHORT, "--preset", "unet-planck", "--filters", "4",
+    arguments = [*SHORT, "--preset", "bonjean2020", "--filters", "4",
                  "--maps", *files_of(tmp_path, ("100", "143")), "--instrument", "planck-hfi",
                  "--healpix", "--catalogue", str(tmp_path / "clusters.fits"),
                  "-o", str(tmp_path / "unet")]  # fmt: skip
@@ -129,7 +129,7 @@ def test_sphere(tmp_path, capsys):
     preset = Preset.load(tmp_path / "unet" / "preset")
     assert preset.preprocessing.pixel_size == 1.7 and preset.preprocessing.image_size == 64
     data = preset.card["data"]
-    assert (data["max_batches"], data["batch_size"], data["ratios"]) == ([2], 20, [1.0])
+    assert (data["max_batches"], data["batch_size"], data["ratios"]) == ([2], 20, [0.0])
     assert "--healpix --catalogue clusters.fits" in preset.card["command"]
 
 
@@ -161,6 +161,8 @@ def test_presets_are_those_of_python():
         (["--healpix"], "--healpix has no effect without --maps"),
         (["--surrogates"], "--surrogates has no effect without --maps"),
         (["--inject"], "--inject has no effect without --maps"),
+        (["--sources", "own"], "--sources has no effect without --maps"),
+        ([*OWN, "--inject", "--sources", "own"], "--sources has no effect without --surrogates"),
         (["--mask-radius", "3"], "--mask-radius has no effect without --maps"),
         (["--validation-end", "0.3"], "--validation-end has no effect without --maps"),
         ([*LABELLED, "--sky", "spt3g"], "--sky has no effect with --maps: leave it out"),

@@ -1,6 +1,8 @@
 """UNetSegmentFinder: the network on maps of any size, with answers that are known."""
 
 import pickle
+import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +12,11 @@ from astropy.nddata import NDData
 from astropy.wcs import WCS
 from scipy import ndimage
 
-from szfinder.finders import FLAGS, ScoreMap, UNetSegmentFinder
+from szfinder.finders import FLAGS, ScoreMap, UNetSegmentFinder, UnlikeTrainingWarning
 from szfinder.maps import Band, Beam, Instrument, MapError, MapStack
 from szfinder.models import Preprocessing, Preset, build_unet
 
-PIXEL, SCALE, OFFSET = 0.5, [50.0, 40.0], [10.0, -20.0]
+PIXEL, NOISE, SCALE, OFFSET = 0.5, 50.0, [50.0, 40.0], [10.0, -20.0]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def make_maps(instrument, shape=(150, 132), *, seed=3, pixel=PIXEL):
     wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
     wcs.wcs.crval, wcs.wcs.crpix = (30.0, -50.0), (40.0, 90.0)
     wcs.wcs.cdelt = -pixel / 60, pixel / 60
-    images = 50 * np.random.default_rng(seed).standard_normal((2, *shape))
+    images = NOISE * np.random.default_rng(seed).standard_normal((2, *shape))
     return MapStack(images, wcs=wcs, instrument=instrument)
 
 
@@ -50,10 +52,11 @@ def make_random(instrument):
             model.set_weights(weights)
             made[n_levels] = model
         normalization = normalization or {"offset": OFFSET}
+        scale = SCALE if "offset" in normalization else (NOISE, NOISE)
         return Preset.from_model(
             made[n_levels], name="random", architecture="unet", arguments=arguments,
             preprocessing=Preprocessing.from_instrument(
-                instrument, scale=SCALE, pixel_size=PIXEL, image_size=image_size, **normalization),
+                instrument, scale=scale, pixel_size=PIXEL, image_size=image_size, **normalization),
             calibration={"platt": {"slope": 0.5, "intercept": -1.5}, "thresholds": {"f1": 0.6},
                          "score_quantiles": {}},
             card={"command": "", "seed": 0, "data": {}, "date": "2026-01-01", "scores": {}},
@@ -132,6 +135,19 @@ def test_margin_is_what_the_answer_depends_on(make_random, instrument):
     furthest = np.abs(np.argwhere(seen) - [60, 50]).max()
     assert 32 < furthest <= margin
     assert finder.margin(maps) == pytest.approx(PIXEL * (2 * 3 + 2 + 2 + 32))
+
+
+@pytest.mark.parametrize("factor, names", [(1.0, ""), (1.2, ""), (1.5, "75"), (0.6, "30")])
+def test_warns_of_maps_that_scatter_otherwise(make_random, maps, instrument, factor, names):
+    finder = UNetSegmentFinder(make_random(2, normalization="local", smoothing=4.0))
+    other = MapStack(factor * maps.data, wcs=maps.wcs, instrument=instrument)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        finder.score_map(other)
+    assert [warning.category for warning in caught] == [UnlikeTrainingWarning] * bool(names)
+    if names:
+        scatter = re.search(r"by ([\d.]+) uK instead of 50 uK in band '95'", str(caught[0].message))
+        assert float(scatter[1]) == pytest.approx(float(names), rel=0.05)
 
 
 @pytest.mark.parametrize("block_size", [(70, 60), (20, 132), "auto"])

@@ -8,6 +8,7 @@ import pytest
 from szfinder.maps import MapStack
 from szfinder.simulation import SkySimulator
 from szfinder.training import InjectedSkies, MockSkies, SurrogateSkies
+from szfinder.training.seeds import VALIDATION_SEEDS
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +38,19 @@ def test_description(skies):
 def test_injected_skies_are_the_maps_elsewhere(maps):
     mask = np.zeros(maps.shape, bool)
     mask[40:60, 30:70] = True
-    sky = InjectedSkies(maps, mask).sky(4)
-    np.testing.assert_array_equal(np.isnan(sky.maps.data).all(axis=0), mask)
-    difference = np.abs(sky.maps.data - maps.data)[:, ~mask]
+    skies = InjectedSkies(maps, mask)
+    sky = skies.sky(4)
+    here = np.isfinite(sky.maps.data).all(axis=0)
+    difference = np.abs(sky.maps.data - maps.data)[:, here]
     assert np.median(difference) < 1.0 < maps.data.std() / 20
+
+    # where right ascension is low, networks are validated, and nothing is learned
+    there = np.isfinite(skies.sky(VALIDATION_SEEDS[1]).maps.data).all(axis=0)
+    assert not (here & there).any()
+    np.testing.assert_array_equal(here | there, ~mask)
+    right_ascension = maps.wcs.pixel_to_world(*np.indices(maps.shape)[::-1]).ra.deg
+    assert right_ascension[there].max() < right_ascension[here].min()
+    assert 0.15 < there.sum() / (~mask).sum() < 0.25
 
 
 @pytest.mark.parametrize("kind", [SurrogateSkies, InjectedSkies])

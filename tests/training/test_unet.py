@@ -292,13 +292,13 @@ def sphere():
         HealpixMap(rng.normal(level, 5, 12 * 32**2), 32, nested, frame)
         for level, nested, frame in ((10, False, "galactic"), (-4, True, "icrs"))
     ]
-    vectors = rng.standard_normal((3, 2000))
+    vectors = rng.standard_normal((3, 40000))
     lon, lat = healpy.vec2ang(vectors.T, lonlat=True)
     return HealpixStack(maps, instrument=CAMERA), QTable({"ra": lon, "dec": lat})
 
 
 def test_healpix_maps(keras, sphere, tmp_path, monkeypatch):
-    monkeypatch.setattr("szfinder.training.unet.N_VALIDATION_PATCHES", 40)
+    monkeypatch.setattr("szfinder.training.unet.N_PATCHES", 150)
     stack, catalogue = sphere
     training = replace(ON_MAPS, recipe=BonjeanRecipe(n_batches=1))
     preset = train_unet_on_maps(stack, catalogue, tmp_path, training=training)
@@ -315,8 +315,9 @@ def test_masks_of_healpix_maps(sphere, tmp_path):
     """Refused, as they would be overlooked."""
     stack, catalogue = sphere
     mask = HealpixMap(np.arange(12 * 4**2) < 20, 4, False, "galactic")
-    with pytest.raises(MapError, match="HEALPix maps without a mask; found the argument.*NaN"):
-        train_unet_on_maps(stack, catalogue, tmp_path, training=ON_MAPS, mask=mask)
+    for name, value in {"mask": mask, "test": 0.1, "validation": 0.3}.items():
+        with pytest.raises(ValueError, match=f"{name} is for flat maps.*SkySplit.*NaN"):
+            train_unet_on_maps(stack, catalogue, tmp_path, training=ON_MAPS, **{name: value})
     with pytest.raises(MapError, match="HEALPix maps without a mask; found one given with them"):
         train_unet_on_maps(stack.masked(mask), catalogue, tmp_path, training=ON_MAPS)
 
@@ -341,7 +342,7 @@ def test_planck_with_catalogues_as_they_come(keras, coma, tmp_path, number, n_cl
     maps, catalogues = coma
     training = replace(ON_MAPS, image_size=32, cell=12.0, recipe=BonjeanRecipe(n_batches=3))
     preset = train_unet_on_maps(maps, catalogues[number], tmp_path, training=training,
-                                test=0.1, validation=0.5)  # fmt: skip
+                                test=0.1, validation=0.7)  # fmt: skip
     assert preset.card["data"]["n_clusters"] == n_clusters
     assert preset.preprocessing.bands == ("100", "143", "217", "353", "545", "857")
     score_map = UNetSegmentFinder(preset).score_map(maps)
