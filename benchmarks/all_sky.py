@@ -1,8 +1,8 @@
 """Let a U-Net look at the whole sky: CPU time and memory.
 
-``python benchmarks/all_sky.py PRESET --nside 2048`` makes six HEALPix maps of white noise, as large as
-those of Planck HFI, and prints the CPU time and the peak memory of the network's map of the whole
-sky, and of a catalogue. ``--part 0.1`` masks all but a part of the sky.
+``python benchmarks/all_sky.py PRESET --nside 2048`` makes six HEALPix maps of white noise, as large
+as those of Planck HFI, and prints the CPU time and the peak memory of the network's map of the
+whole sky, and of a catalogue. ``--part 0.1`` masks all but a part of the sky.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Let U-Nets look at Planck's maps of the Coma field, beside PSZ2 and MCXC.
 
 ``python benchmarks/unet_planck.py DATA --presets PRESET PRESET --output FOLDER`` prints, for each
-preset, the highest p at the objects of PSZ2 in the field, and the detections that are not in
-PSZ2 with what is known of them. It draws, for a look at each of these, what the network paints and
-the six maps around it. DATA is as for ``planck_coma.py``. It says something of a preset only if that
+preset, the highest p at the objects of PSZ2 in the field, and the detections that are not in PSZ2
+with what is known of them. It draws, for a look at each of these, what the network paints and the
+six maps around it. DATA is as for ``planck_coma.py``. It says something of a preset only if that
 has not seen these clusters.
 """
 

@@ -298,14 +298,15 @@ def sphere():
 
 
 def test_healpix_maps(keras, sphere, tmp_path, monkeypatch):
-    monkeypatch.setattr("szfinder.training.unet.N_PATCHES", 150)
+    monkeypatch.setattr("szfinder.training.unet.N_PATCHES", 1000)
     stack, catalogue = sphere
     training = replace(ON_MAPS, recipe=BonjeanRecipe(n_batches=1))
     preset = train_unet_on_maps(stack, catalogue, tmp_path, training=training)
     known = preset.preprocessing
     assert (known.pixel_size, known.bands, known.image_size) == (1.7, ("95", "150"), 16)
-    np.testing.assert_allclose(known.offset, [10, -4], atol=0.5)
-    np.testing.assert_allclose(known.scale, 5, rtol=0.1)
+    # within a patch the coarse maps are smooth: interpolated, they scatter by less than 5
+    np.testing.assert_allclose(known.offset, [10, -4], atol=2)
+    assert (np.abs(np.array(known.scale) / 5 - 0.75) < 0.25).all()
     assert_same_weights(preset, Preset.load(tmp_path / "preset"))
     with pytest.raises(ValueError, match="training_maps '"):
         train_unet_on_maps(stack, catalogue[::-1], tmp_path, training=training)
