@@ -91,7 +91,7 @@ class SurrogateSkies:
     ----------
     maps : `~szfinder.maps.MapStack`
         The maps.
-    mask : `~numpy.ndarray`, optional
+    masked : `~numpy.ndarray`, optional
         Boolean, shape (ny, nx): True for pixels that are not to be measured, as known clusters.
     sources : {"own", "counts"}, optional
         Whether bright sources and clouds are those of the maps, put down elsewhere, or drawn from
@@ -104,7 +104,7 @@ class SurrogateSkies:
     """
 
     maps: MapStack
-    mask: np.ndarray | None = None
+    masked: np.ndarray | None = None
     sources: str = "own"
 
     def __post_init__(self) -> None:
@@ -115,9 +115,9 @@ class SurrogateSkies:
     def simulator(self) -> SurrogateSimulator:
         """It measures the maps once."""
         if self.sources == "own":
-            return SurrogateSimulator(self.maps, mask=self.mask)
+            return SurrogateSimulator(self.maps, mask=self.masked)
         counted = (ThermalSZ(), DustyGalaxies(floor=LEAST_FLUX), RadioSources(floor=LEAST_FLUX))
-        return SurrogateSimulator(self.maps, mask=self.mask, components=counted, put_back=False)
+        return SurrogateSimulator(self.maps, mask=self.masked, components=counted, put_back=False)
 
     def sky(self, seed: int) -> Sky:
         """The sky of a seed."""
@@ -128,7 +128,7 @@ class SurrogateSkies:
         """Hash of the maps and the mask, and where sources come from."""
         return {
             "sky": "surrogate",
-            "maps": _sha256(self.maps, self.mask),
+            "maps": _sha256(self.maps, self.masked),
             "sources": self.sources,
         }
 
@@ -144,14 +144,14 @@ class InjectedSkies:
     ----------
     maps : `~szfinder.maps.MapStack`
         The maps.
-    mask : `~numpy.ndarray`, optional
+    masked : `~numpy.ndarray`, optional
         Boolean, shape (ny, nx): True for known clusters and what else is not to be learned from.
     boost : float, optional
         How many more clusters above 3e14 Msun than in the sky.
     """
 
     maps: MapStack
-    mask: np.ndarray | None = None
+    masked: np.ndarray | None = None
     boost: float = 5.0
 
     def sky(self, seed: int) -> Sky:
@@ -163,14 +163,14 @@ class InjectedSkies:
     @cached_property
     def _parts(self) -> dict[str, np.ndarray]:
         """Good pixels of each part."""
-        good = self.maps.good & ~checked_mask(self.maps, self.mask)
+        good = self.maps.good & ~checked_mask(self.maps, self.masked)
         parts = right_ascension_parts(self.maps, good, test=VALIDATED / 2, validation=VALIDATED)
         return {**parts, "validation": parts["validation"] | parts["test"]}
 
     @property
     def as_dict(self) -> dict[str, Any]:
         """Hash of the maps and the mask, and the boost."""
-        return {"sky": "injected", "maps": _sha256(self.maps, self.mask), "boost": self.boost}
+        return {"sky": "injected", "maps": _sha256(self.maps, self.masked), "boost": self.boost}
 
 
 def _sha256(maps: MapStack, mask: np.ndarray | None) -> str:
