@@ -95,8 +95,7 @@ def _flat_core(
             expected=f"{maps.shape[0]} x {maps.shape[1]}",
             hint="only the catalogue of such a finder can be made in tiles",
         )
-    core, box = piece.tile.core, piece.tile.box
-    inner = tuple(slice(c.start - b.start, c.stop - b.start) for c, b in zip(core, box))
+    core, inner = piece.tile.core, piece.tile.inner
     layers = {name: layer[inner].copy() for name, layer in score_map.layers.items()}
     data = score_map.data[inner].copy()
     return core, ScoreMap(data, score_map.wcs, layers=layers, meta=score_map.meta)

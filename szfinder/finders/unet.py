@@ -230,11 +230,7 @@ class UNetSegmentFinder(SZFinder):
             ny, nx = piece.shape[:2]
             filled = np.pad(piece, [(0, -ny % step), (0, -nx % step), (0, 0)])
             whole = predict(self.preset.network, filled[None], batch_size=1)[0, :ny, :nx, 0]
-            inner = tuple(
-                slice(core.start - box.start, core.stop - box.start)
-                for core, box in zip(tile.core, tile.box)
-            )
-            answer[tile.core] = whole[inner]
+            answer[tile.core] = whole[tile.inner]
         return answer
 
     def _near_edge(self, good: np.ndarray) -> np.ndarray:

@@ -45,6 +45,14 @@ class Tile:
             f"columns {columns.start} to {columns.stop - 1})"
         )
 
+    @property
+    def inner(self) -> Box:
+        """Rows and columns of the core in the box."""
+        return tuple(
+            slice(core.start - box.start, core.stop - box.start)
+            for core, box in zip(self.core, self.box)
+        )
+
     def depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How far within the core a position is.
 

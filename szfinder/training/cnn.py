@@ -21,6 +21,7 @@ from szfinder.training.classifier_trainer import ClassifierTrainer
 from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.cutouts import SkyCutouts
 from szfinder.training.kept import keep_preset
+from szfinder.training.named import training_of_name
 from szfinder.training.recipe import Recipe
 from szfinder.training.recipes import ImbalanceSchedule, ModernRecipe
 from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
@@ -125,12 +126,7 @@ def train_cnn(
     """
     folder = Path(folder)
     if isinstance(training, str):
-        if training not in CNN_TRAININGS:
-            raise ValueError(
-                f"unknown training {training!r}; use one of {', '.join(CNN_TRAININGS)}, or a "
-                "CNNTraining"
-            )
-        training = CNN_TRAININGS[training]
+        training = training_of_name(training, CNN_TRAININGS)
     make = partial(_simulated, training, folder / "skies")
     training_seeds = TRAINING_SEEDS[: training.n_skies]
     validation_seeds = VALIDATION_SEEDS[: training.n_validation]

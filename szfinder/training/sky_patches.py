@@ -96,8 +96,13 @@ class SkyPatches:
 
     @property
     def sha256(self) -> str:
-        """Hash of the maps and the positions."""
-        return sha256_of([*(healpix_map.values for healpix_map in self._maps), self._lon_lat])
+        """Hash of the maps, of where their pixels lie, and of the positions."""
+        layout = repr([(map_.nside, map_.nested, map_.frame) for map_ in self._maps])
+        partial = [map_.pixels for map_ in self._maps if map_.pixels is not None]
+        values = [map_.values for map_ in self._maps]
+        return sha256_of(
+            [*values, *partial, np.frombuffer(layout.encode(), np.uint8), self._lon_lat]
+        )
 
     def random_place(self, rng: np.random.Generator, *, occupied: bool = True) -> WCS:
         """Coordinates of a patch that lies in the part of the sky, with a cluster in it or not.

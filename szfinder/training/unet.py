@@ -18,6 +18,7 @@ from szfinder.maps import HealpixStack, MapError, MapStack
 from szfinder.models import Preprocessing, Preset, build_network, fit_left_gaussian
 from szfinder.training.calibration import calibrate
 from szfinder.training.kept import keep_preset
+from szfinder.training.named import training_of_name
 from szfinder.training.patch_set import PatchSet
 from szfinder.training.patches import FlatPatches
 from szfinder.training.positions import known_positions
@@ -80,12 +81,7 @@ def train_unet(
         If the state cannot be written, as on a full disk; the same call goes on.
     """
     if isinstance(training, str):
-        if training not in UNET_TRAININGS:
-            raise ValueError(
-                f"unknown training {training!r}; use one of {', '.join(UNET_TRAININGS)}, or a "
-                "UNetTraining"
-            )
-        training = UNET_TRAININGS[training]
+        training = training_of_name(training, UNET_TRAININGS)
     training_seeds = TRAINING_SEEDS[: training.n_skies]
     validation_seeds = VALIDATION_SEEDS[: training.n_validation]
     preprocessing = _preprocessing(training.skies.sky(training_seeds[0]).maps, training)
