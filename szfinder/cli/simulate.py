@@ -5,7 +5,7 @@ import argparse
 __all__ = ["add_parser", "add_sky_options", "make_sky", "run"]
 
 #: The presets, here without importing them.
-SKIES = "deepsz, spt3g, act-dr6, planck-hfi or gupta2020"
+SKIES = "deepsz, spt3g, act-dr6, planck-hfi, planck-training or gupta2020"
 EPILOG = """\
 example:
   szfinder simulate --preset spt3g --size 5 --seed 1 -o sky

@@ -12,11 +12,17 @@ from szfinder.simulation.component import Component, GaussianComponent, Scene
 from szfinder.simulation.dust import GalacticDust
 from szfinder.simulation.foregrounds import GaussianForegrounds
 from szfinder.simulation.counts import SourceCounts
-from szfinder.simulation.halos import Halos
+from szfinder.simulation.halos import Halos, many_and_near
 from szfinder.simulation.injection import inject_clusters
 from szfinder.simulation.noise import Noise
 from szfinder.simulation.patch import Patch
-from szfinder.simulation.presets import PRESETS, SkyPreset, default_components, sky_preset
+from szfinder.simulation.presets import (
+    PRESETS,
+    STRONG_DUST,
+    SkyPreset,
+    default_components,
+    sky_preset,
+)
 from szfinder.simulation.pressure import Arnaud2010, Battaglia2012
 from szfinder.simulation.profile_family import ProfileFamily
 from szfinder.simulation.region import Region
@@ -30,6 +36,7 @@ from szfinder.simulation.sz import KineticSZ, ThermalSZ
 __all__ = [
     "CMB",
     "PRESETS",
+    "STRONG_DUST",
     "Arnaud2010",
     "Battaglia2012",
     "ClusteredCIB",
@@ -56,5 +63,6 @@ __all__ = [
     "ThermalSZ",
     "default_components",
     "inject_clusters",
+    "many_and_near",
     "sky_preset",
 ]

@@ -17,6 +17,8 @@ TEMPERATURE, EMISSIVITY_INDEX = 19.6, 1.53
 RIDGE_MULTIPOLE, RIDGE_SLOPE = 100.0, -4.0
 #: Their width in units of that field's scatter, and the scatter of the logarithm of brightness.
 RIDGE_WIDTH, BRIGHTNESS_SCATTER = 0.3, 0.6
+#: Multipole of the regions where uneven dust is stronger or weaker.
+UNEVEN_MULTIPOLE = 100.0
 
 
 class GalacticDust(Component):
@@ -29,23 +31,34 @@ class GalacticDust(Component):
         the wide fields of ACT).
     filaments : bool, optional
         Filaments instead of a Gaussian field, with the same power spectrum.
+    unevenness : float, optional
+        Scatter of the logarithm of the brightness of filaments from one region of a degree or two
+        to the next; the power is the mean over the sky.
 
     Raises
     ------
     ValueError
-        If the amplitude is negative.
+        If the amplitude or the unevenness is negative, or Gaussian dust is to be uneven.
     """
 
     name = "dust"
 
-    def __init__(self, *, amplitude: float = 2.8, filaments: bool = False) -> None:
+    def __init__(
+        self, *, amplitude: float = 2.8, filaments: bool = False, unevenness: float = 0.0
+    ) -> None:
         if not 0 <= amplitude < np.inf:
             raise ValueError(f"amplitude of the dust is {amplitude!r} uK^2; it must be 0 or more")
+        if not 0 <= unevenness < np.inf:
+            raise ValueError(f"unevenness of the dust is {unevenness!r}; it must be 0 or more")
+        if unevenness > 0 and not filaments:
+            raise ValueError("unevenness is that of filaments; give filaments=True too")
         self.d_500 = float(amplitude)
         self.filaments = filaments
+        self.unevenness = float(unevenness)
 
     def __repr__(self) -> str:
-        return f"GalacticDust(amplitude={self.d_500:g}, filaments={self.filaments})"
+        uneven = f", unevenness={self.unevenness:g}" if self.unevenness else ""
+        return f"GalacticDust(amplitude={self.d_500:g}, filaments={self.filaments}{uneven})"
 
     def spectrum(self, ell: np.ndarray) -> np.ndarray:
         """C_ell at 150 GHz in uK_CMB^2 sr."""
@@ -72,6 +85,9 @@ class GalacticDust(Component):
         ridges = canvas.gaussian_map(rng, lambda ell: np.hypot(ell, RIDGE_MULTIPOLE) ** RIDGE_SLOPE)
         brightness = canvas.gaussian_map(rng, self.spectrum)
         brightness *= BRIGHTNESS_SCATTER / brightness.std()
+        if self.unevenness > 0:
+            regions = canvas.gaussian_map(rng, lambda ell: np.exp(-((ell / UNEVEN_MULTIPOLE) ** 2)))
+            brightness += regions * (self.unevenness / regions.std())
         return np.exp(brightness - np.abs(ridges) / (RIDGE_WIDTH * ridges.std()))
 
     @staticmethod

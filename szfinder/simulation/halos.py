@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
@@ -11,10 +13,12 @@ from szfinder.physics import r500
 from szfinder.simulation.clustering import LogNormalField
 from szfinder.simulation.halo_model import MASSES, REDSHIFTS, HaloModel
 
-__all__ = ["Halos"]
+__all__ = ["Halos", "many_and_near"]
 
 #: Cells per unit of ln M and of ln z in which numbers are drawn.
 MASS_CELLS, REDSHIFT_CELLS = 60, 60
+#: Boost of `many_and_near`, and the redshift below which it grows.
+MANY, NEAR = 4.0, 0.1
 
 
 class Halos:
@@ -29,8 +33,9 @@ class Halos:
     clustered : bool, optional
         Draw positions from a log-normal field with the linear bias of each halo; otherwise they are
         independent (Poisson).
-    boost : float, optional
-        Factor on the number of halos that are drawn, to train on more clusters than there are.
+    boost : float or callable, optional
+        Factor on the number of halos that are drawn, to train on more clusters than there are; or
+        a function of their redshifts that returns it.
     catalogue : `~astropy.table.QTable`, optional
         Halos to use in place of drawn ones: ``sky_centroid``, ``redshift`` and ``m200c`` or
         ``m500c``, and ``velocity`` if their radial velocities are not to be drawn.
@@ -39,7 +44,8 @@ class Halos:
     ------
     ValueError
         If the ranges are empty or beyond the tables (1e12 to 2e16 Msun, redshift 0.003 to 4), the
-        boost is not above 0, or the catalogue lacks a column or has a halo beyond the tables.
+        boost is not above 0 everywhere, or the catalogue lacks a column or has a halo beyond the
+        tables.
     """
 
     def __init__(
@@ -48,7 +54,7 @@ class Halos:
         min_mass: float = 1e13,
         redshifts: tuple[float, float] = (0.005, 3.0),
         clustered: bool = False,
-        boost: float = 1.0,
+        boost: float | Callable[[np.ndarray], np.ndarray] = 1.0,
         catalogue: QTable | None = None,
     ) -> None:
         low, high = redshifts
@@ -58,20 +64,22 @@ class Halos:
         if not REDSHIFTS[0] <= low < high <= REDSHIFTS[1]:
             raise ValueError(f"redshifts are {redshifts}; they must ascend between "
                              f"{REDSHIFTS[0]:g} and {REDSHIFTS[1]:g}")  # fmt: skip
-        if not 0 < boost < np.inf:
+        factors = _factors(boost, np.geomspace(low, high, REDSHIFT_CELLS))
+        if not (np.all(factors > 0) and np.all(factors < np.inf)):
             raise ValueError(f"boost is {boost!r}; it must be a factor above 0")
         if catalogue is not None:
             _check_catalogue(catalogue)
         self.min_mass = float(min_mass)
         self.redshifts = float(low), float(high)
         self.clustered = clustered
-        self.boost = float(boost)
+        self.boost = boost
         self.catalogue = catalogue
 
     def __repr__(self) -> str:
         if self.catalogue is not None:
             return f"Halos(catalogue of {len(self.catalogue)})"
-        boost = "" if self.boost == 1 else f", boost={self.boost:g}"
+        name = getattr(self.boost, "__name__", repr(self.boost))
+        boost = "" if self.boost == 1 else f", boost={name}"
         return (
             f"Halos(min_mass={self.min_mass:g}, redshifts={self.redshifts}, "
             f"clustered={self.clustered}{boost})"
@@ -119,8 +127,9 @@ class Halos:
         log_z = _edges(*np.log(self.redshifts), REDSHIFT_CELLS)
         log_m = _edges(np.log(self.min_mass), np.log(MASSES[1]), MASS_CELLS)
         z, m = (np.exp(0.5 * (edges[1:] + edges[:-1])) for edges in (log_z, log_m))
-        density = model.density(m, z[:, None]) * (z * model.volume(z))[:, None]
-        expected = self.boost * density * (log_z[1] - log_z[0]) * (log_m[1] - log_m[0])
+        factors = _factors(self.boost, z) * z * model.volume(z)
+        density = model.density(m, z[:, None]) * factors[:, None]
+        expected = density * (log_z[1] - log_z[0]) * (log_m[1] - log_m[0])
         if self.clustered:
             field = LogNormalField(region, model, z, rng)
             numbers, cells = field.draw(rng, expected, model.bias(m, z[:, None]))
@@ -134,6 +143,27 @@ class Halos:
         redshift = np.exp(log_z[in_z] + (log_z[1] - log_z[0]) * rng.random(in_z.size))
         mass = np.exp(log_m[in_m] + (log_m[1] - log_m[0]) * rng.random(in_m.size))
         return positions, redshift, mass
+
+
+def many_and_near(redshift: np.ndarray) -> np.ndarray:
+    """Boost of `Halos` for skies to train on: of wide, near clusters a field has hardly one.
+
+    Parameters
+    ----------
+    redshift : `~numpy.ndarray`
+        Of the halos.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        4, and below a redshift of 0.1 as much more as the area of a halo is larger there.
+    """
+    return MANY * np.maximum(1, NEAR / redshift) ** 2
+
+
+def _factors(boost: float | Callable[[np.ndarray], np.ndarray], redshift: np.ndarray) -> np.ndarray:
+    """The boost at each redshift."""
+    return boost(redshift) if callable(boost) else np.full(redshift.shape, float(boost))
 
 
 def _edges(low: float, high: float, cells_per_unit: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import astropy.units as u
@@ -17,7 +17,7 @@ from szfinder.simulation.cmb import CMB
 from szfinder.simulation.component import Component
 from szfinder.simulation.dust import GalacticDust
 from szfinder.simulation.foregrounds import GaussianForegrounds
-from szfinder.simulation.halos import Halos
+from szfinder.simulation.halos import Halos, many_and_near
 from szfinder.simulation.noise import Noise
 from szfinder.simulation.pressure import Arnaud2010
 from szfinder.simulation.sources import DustyGalaxies, RadioSources
@@ -26,7 +26,11 @@ from szfinder.simulation.sz import KineticSZ, ThermalSZ
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
 
-__all__ = ["PRESETS", "SkyPreset", "default_components", "sky_preset"]
+__all__ = ["PRESETS", "STRONG_DUST", "SkyPreset", "default_components", "sky_preset"]
+
+#: Dust that is, from one region to the next, as weak as in the cleanest fields and as strong as
+#: where clusters can just be found.
+STRONG_DUST = GalacticDust(amplitude=10.0, filaments=True, unevenness=1.2)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,15 @@ def _planck_hfi() -> SkyPreset:
     )
 
 
+def _planck_training() -> SkyPreset:
+    """Skies of ``planck-hfi`` to train on: with many clusters, and strong dust."""
+    preset = _planck_hfi()
+    components = {component.name: component for component in preset.components}
+    components["dust"] = STRONG_DUST
+    halos = Halos(min_mass=1e14, boost=many_and_near)
+    return replace(preset, components=tuple(components.values()), halos=halos)
+
+
 def _ground_based(instrument: Instrument, *, pixel: float = 0.5) -> SkyPreset:
     return SkyPreset(
         instrument,
@@ -156,6 +169,7 @@ PRESETS = {
     "spt3g": _spt3g,
     "act-dr6": _act_dr6,
     "planck-hfi": _planck_hfi,
+    "planck-training": _planck_training,
     "gupta2020": gupta2020,
 }
 

@@ -47,7 +47,7 @@ def disc_map(
         If the diameter is not positive.
     """
     radius = 0.5 * _arcmin(diameter, "diameter")
-    return _paint(_Places(positions, wcs, radius), shape, radius, np.ones_like)
+    return _paint(_Places(positions, wcs, radius), shape, np.ones_like)
 
 
 def peak_map(
@@ -67,7 +67,8 @@ def peak_map(
     positions, wcs, shape
         As for `disc_map`.
     sigma : `~astropy.units.Quantity`, optional
-        Standard deviation of a peak; a plain number is in arcmin. Beyond four of them it is 0.
+        Standard deviation of a peak, or of each; a plain number is in arcmin. Beyond four of them
+        it is 0.
 
     Returns
     -------
@@ -79,23 +80,17 @@ def peak_map(
     ValueError
         If sigma is not positive.
     """
-    sigma = _arcmin(sigma, "sigma")
-
-    def height(square: np.ndarray) -> np.ndarray:
-        return np.exp(-0.5 * square / sigma**2)
-
-    radius = PEAK_REACH * sigma
-    places = _Places(positions, wcs, radius)
-    peaks = _paint(places, shape, radius, height)
+    places = _Places(positions, wcs, PEAK_REACH * _arcmin(sigma, "sigma"))
+    peaks = _paint(places, shape, lambda square: np.exp(-0.5 * PEAK_REACH**2 * square))
     x, y = np.rint([places.x, places.y])
     within = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
     peaks[y[within].astype(int), x[within].astype(int)] = 1
     return peaks
 
 
-def _arcmin(angle: u.Quantity, name: str) -> float:
+def _arcmin(angle: u.Quantity, name: str) -> np.ndarray:
     value = u.Quantity(angle, u.arcmin).value
-    if not 0 < value < np.inf:
+    if not (np.all(value > 0) and np.all(value < np.inf)):
         raise ValueError(f"{name} must be a positive angle; found {angle}")
     return value
 
@@ -104,12 +99,14 @@ class _Places:
     """Pixels x and y of positions, and how many pixels (x, y) an arcmin (east, north) is there.
 
     Left out are positions that have no pixel, as behind the plane of projection, and those around
-    which, within a radius in arcmin, it is far from linear, as along its horizon.
+    which, within their radius in arcmin, it is far from linear, as along its horizon.
     """
 
-    def __init__(self, positions: SkyCoord, wcs: WCS, radius: float) -> None:
+    def __init__(self, positions: SkyCoord, wcs: WCS, radius: np.ndarray) -> None:
+        radius = np.broadcast_to(radius, positions.size)
         # each position, and those a radius to its east, north, west and south
-        angles, steps = [0, 90, 0, 270, 180] * u.deg, [0, 1, 1, 1, 1] * (radius * u.arcmin)
+        angles = [0, 90, 0, 270, 180] * u.deg
+        steps = [0, 1, 1, 1, 1] * radius[:, None] * u.arcmin
         around = positions.reshape(-1, 1).directional_offset_by(angles, steps)
         here, *there = np.moveaxis(wcs.world_to_pixel(around), -1, 0)
         steps = np.moveaxis(there, 0, -1) - here[..., None]  # (x, y), object, direction
@@ -117,19 +114,19 @@ class _Places:
         size, bend = (np.linalg.norm(vectors, axis=0) for vectors in (difference, sum_))
         smooth = (bend < 0.5 * size).all(axis=-1)
         self.x, self.y = here[:, smooth]
-        self.steps = difference[:, smooth].swapaxes(0, 1) / (2 * radius)
+        self.radius = radius[smooth]
+        self.steps = (difference[:, smooth] / (2 * self.radius[:, None])).swapaxes(0, 1)
 
 
 def _paint(
     places: _Places,
     shape: tuple[int, int],
-    radius: float,
     height: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Highest value of ``height(distance^2)`` of the places within a radius in arcmin."""
+    """Highest value of ``height((distance / radius)^2)`` of the places within their radius."""
     painted = np.zeros(shape, np.float32)
     center = np.array([places.x, places.y])
-    reach = radius * np.linalg.norm(places.steps, axis=-1).T
+    reach = places.radius * np.linalg.norm(places.steps, axis=-1).T
     limit = np.array(shape[::-1])[:, None]
     first = np.clip(np.ceil(center - reach), 0, limit).astype(int)
     end = np.clip(np.floor(center + reach) + 1, 0, limit).astype(int)
@@ -139,7 +136,7 @@ def _paint(
         dx = np.arange(x, x_end) - places.x[i]
         dy = (np.arange(y, y_end) - places.y[i])[:, None]
         east, north = (a * dx + b * dy for a, b in per_pixel[i])
-        square = east**2 + north**2
+        square = (east**2 + north**2) / places.radius[i] ** 2
         box = painted[y:y_end, x:x_end]
-        np.maximum(box, np.where(square <= radius**2, height(square), 0), out=box)
+        np.maximum(box, np.where(square <= 1, height(square), 0), out=box)
     return painted

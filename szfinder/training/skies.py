@@ -13,6 +13,8 @@ import numpy as np
 from szfinder.finders.base import checked_mask
 from szfinder.maps import MapStack
 from szfinder.simulation import (
+    STRONG_DUST,
+    Component,
     DustyGalaxies,
     Halos,
     RadioSources,
@@ -21,6 +23,7 @@ from szfinder.simulation import (
     SurrogateSimulator,
     ThermalSZ,
     inject_clusters,
+    many_and_near,
     sky_preset,
 )
 from szfinder.training.seeds import VALIDATION_SEEDS
@@ -30,6 +33,8 @@ __all__ = ["InjectedSkies", "MockSkies", "Skies", "SurrogateSkies"]
 
 #: Mass in Msun above which clusters are put into maps, which have their own fainter ones.
 INJECTED_MASS = 3e14
+#: The same for surrogates, which have none but by the power of their maps.
+SURROGATE_MASS = 1e14
 #: Part of maps with injected clusters that networks are validated on.
 VALIDATED = 0.2
 #: Flux in mJy below which sources are left to the power that is measured in the maps.
@@ -87,6 +92,10 @@ class MockSkies:
 class SurrogateSkies:
     """Surrogates of maps: Gaussian skies of their power, with clusters that are known.
 
+    They have more and nearer clusters than the sky, and on top of the dust in the power of the maps
+    dust in filaments, in places far stronger: for a network that meets what is not in the field.
+    A probability that is calibrated on them is that of such skies.
+
     Parameters
     ----------
     maps : `~szfinder.maps.MapStack`
@@ -114,10 +123,14 @@ class SurrogateSkies:
     @cached_property
     def simulator(self) -> SurrogateSimulator:
         """It measures the maps once."""
-        if self.sources == "own":
-            return SurrogateSimulator(self.maps, mask=self.masked)
-        counted = (ThermalSZ(), DustyGalaxies(floor=LEAST_FLUX), RadioSources(floor=LEAST_FLUX))
-        return SurrogateSimulator(self.maps, mask=self.masked, components=counted, put_back=False)
+        components: tuple[Component, ...] = (ThermalSZ(), STRONG_DUST)
+        if self.sources == "counts":
+            components += DustyGalaxies(floor=LEAST_FLUX), RadioSources(floor=LEAST_FLUX)
+        return SurrogateSimulator(
+            self.maps, mask=self.masked, components=components, filaments=0,
+            halos=Halos(min_mass=SURROGATE_MASS, boost=many_and_near),
+            put_back=self.sources == "own",
+        )  # fmt: skip
 
     def sky(self, seed: int) -> Sky:
         """The sky of a seed."""

@@ -181,7 +181,9 @@ def train_unet_on_maps(
 def _patches(training: UNetTraining, preprocessing: Preprocessing, seed: int) -> FlatPatches:
     """Patches of the sky of a seed."""
     sky = training.skies.sky(seed)
-    return FlatPatches(sky.maps, training.clusters(sky), preprocessing, paint=training.paint)
+    clusters = training.clusters(sky)
+    paint = training.paint(clusters["theta500"])
+    return FlatPatches(sky.maps, clusters["sky_centroid"], preprocessing, paint=paint)
 
 
 def _parts_of_map(
@@ -201,7 +203,7 @@ def _parts_of_map(
     for name in ("training", "validation"):
         mask = ~parts[name]
         try:
-            part = FlatPatches(maps, positions, preprocessing, paint=training.paint, mask=mask)
+            part = FlatPatches(maps, positions, preprocessing, paint=training.paint(), mask=mask)
         except MapError as error:
             raise ValueError(
                 f"the {name} part of the map has no patch: {error}; or change test and validation, "
@@ -235,7 +237,7 @@ def _parts_of_sky(
     )  # fmt: skip
 
     def patches(part: str, preprocessing: Preprocessing) -> SkyPatches:
-        return SkyPatches(maps.maps, positions, preprocessing, part, paint=training.paint)
+        return SkyPatches(maps.maps, positions, preprocessing, part, paint=training.paint())
 
     rng = np.random.default_rng(training.seed)
     images, _ = patches("training", raw).batch(rng, N_PATCHES, occupied=0.0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import SkyCoord
+from astropy.table import QTable
 
 from szfinder.evaluation import select_halos
 from szfinder.simulation import Sky
@@ -40,8 +40,8 @@ class UNetTraining:
     cell : float
         Side in arcmin of the cells of validation maps, each of which has a cluster or not.
     sigma : float, optional
-        It is to paint peaks of this standard deviation in arcmin, by `peak_map`; by default discs,
-        by `disc_map`.
+        It is to paint peaks of this standard deviation in arcmin, by `peak_map`, or wider ones
+        where the cluster is wide; by default discs, by `disc_map`.
     smoothing : float, optional
         In arcmin: maps are normalised by the contrast with what is around, as by ``local`` of
         `~szfinder.models.Preprocessing`. By default they are normalised by `fit_left_gaussian`.
@@ -78,19 +78,22 @@ class UNetTraining:
                     f"{name} must be from 1 to {len(seeds)}; found {getattr(self, name)!r}"
                 )
 
-    @property
-    def paint(self) -> Callable[..., np.ndarray]:
-        """Function of positions, WCS and shape that paints them."""
-        return disc_map if self.sigma is None else partial(peak_map, sigma=self.sigma * u.arcmin)
+    def paint(self, theta500: u.Quantity = 0 * u.arcmin) -> Callable[..., np.ndarray]:
+        """Function of positions, WCS and shape that paints clusters, of these sizes if known."""
+        if self.sigma is None:
+            return disc_map
+        return partial(peak_map, sigma=np.maximum(self.sigma * u.arcmin, PEAK_PART * theta500))
 
-    def clusters(self, sky: Sky) -> SkyCoord:
-        """Positions of what is to be found in a sky."""
+    def clusters(self, sky: Sky) -> QTable:
+        """Rows of the truth of a sky that are to be found."""
         if self.min_snr is None:
-            chosen = select_halos(sky.truth)
-        else:
-            chosen = visible_halos(sky, self.min_snr)
-        return sky.truth["sky_centroid"][chosen]
+            return sky.truth[select_halos(sky.truth)]
+        return sky.truth[visible_halos(sky, self.min_snr)]
 
+
+#: Least standard deviation of a peak in units of theta500: the centre of a wide cluster is not as
+#: well known, and a small peak at it hard to paint.
+PEAK_PART = 0.125
 
 #: The network of Bonjean (2020); one of the same widths, and a wider one for maps with more detail.
 PAPER = {"filters": [8, 16, 32, 64, 128], "dropout": 0.2}
@@ -100,7 +103,7 @@ NORMALIZED = {"dropout": 0.0, "activation": "silu", "batch_normalization": True,
 #: Trainings by name: for Planck HFI, for SPT-3G, and that of the paper.
 UNET_TRAININGS = {
     "unet-planck": UNetTraining(
-        MockSkies("planck-hfi"),
+        MockSkies("planck-training"),
         HeatMapRecipe(n_batches=2000, ratio=1.0, batch_size=20),
         {**PAPER, **NORMALIZED},
         image_size=64,

@@ -1,8 +1,8 @@
 """Which halos of a sky can be seen in its maps at all."""
 
 import numpy as np
-from scipy.ndimage import maximum_filter
 
+from szfinder.filters import gnfw_templates
 from szfinder.finders import MatchedFilterFinder
 from szfinder.simulation import Sky
 
@@ -10,16 +10,16 @@ __all__ = ["visible_halos"]
 
 #: Part of the measured signal that a halo must have, lest a bright neighbour makes it visible.
 OWN_PART = 0.5
-#: Side in pixels of the square around a halo in which the signal-to-noise ratio is looked for.
-AROUND = 3
+#: Sizes of templates for each factor of e.
+SIZES_PER_E = 4
 
 
 def visible_halos(sky: Sky, min_snr: float) -> np.ndarray:
     """Halos where a matched filter measures a signal-to-noise ratio that is mostly theirs.
 
-    A network that is to find what the noise hides learns to guess. The ratio is the highest in the
-    pixels next to the halo, and the halo's own central Compton parameter half or more of what is
-    measured there.
+    A network that is to find what the noise hides learns to guess. The ratio is measured at the
+    halo with the profile of Arnaud et al. (2010) in its own size, and the halo's own central
+    Compton parameter is half or more of what is measured.
 
     Parameters
     ----------
@@ -33,17 +33,13 @@ def visible_halos(sky: Sky, min_snr: float) -> np.ndarray:
     `~numpy.ndarray` of bool
         One for each row of the truth.
     """
-    finder = MatchedFilterFinder(threshold=min_snr)
-    score_map = finder.score_map(sky.maps)
-    snr = maximum_filter(np.nan_to_num(score_map.data), AROUND)
-    # nowhere, if the projection has no place for it
-    pixels = np.nan_to_num(sky.maps.wcs.world_to_pixel(sky.truth["sky_centroid"]), nan=-1)
-    x, y = np.rint(pixels).astype(int)
-    ny, nx = snr.shape
-    inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
-    visible = np.zeros(len(sky.truth), bool)
-    there = y[inside], x[inside]
-    measured = maximum_filter(np.nan_to_num(score_map.layers["y_c"]), AROUND)[there]
-    own = sky.truth["y_c"][inside].value >= OWN_PART * measured
-    visible[inside] = (snr[there] >= min_snr) & own
-    return visible
+    if not len(sky.truth):
+        return np.zeros(0, bool)
+    size = np.rint(SIZES_PER_E * np.log(sky.truth["theta500"].to_value("arcmin"))).astype(int)
+    sizes, index = np.unique(size, return_inverse=True)
+    shapes = gnfw_templates(np.exp(sizes / SIZES_PER_E))
+    measured = MatchedFilterFinder().measure_at(
+        sky.maps, sky.truth["sky_centroid"], templates=[shapes[i] for i in index]
+    )
+    own = sky.truth["y_c"] >= OWN_PART * measured["y_c"]
+    return (measured["snr"] >= min_snr) & own

@@ -64,6 +64,25 @@ def test_filaments_are_skewed_and_peaked(lab):
             assert abs(skewness) < 0.3 and abs(kurtosis) < 0.5
 
 
+def test_uneven_filaments(lab):
+    """Stronger here and weaker there, with the same mean power; smooth dust cannot be uneven."""
+    instrument, edges = lab.instrument(fwhm=1e-3), np.array([300, 700, 1200])
+    contrasts, powers = [], []
+    for unevenness in (0.0, 1.5):
+        component = GalacticDust(filaments=True, unevenness=unevenness)
+        maps = [m[0] for m in skies(lab, component, instrument, 16, pixel=5.0)]
+        # scatter in the 4 x 4 pieces of the map: its range over them
+        scatters = np.array([m[:96, :96].reshape(4, 24, 4, 24).std(axis=(1, 3)) for m in maps])
+        contrasts.append(np.median(scatters.max(axis=(1, 2)) / scatters.min(axis=(1, 2))))
+        powers.append(np.mean([lab.power(m, m, 5.0, edges) for m in maps], axis=0))
+    assert contrasts[1] > 2.5 * contrasts[0]
+    np.testing.assert_allclose(powers[1], powers[0], rtol=0.35)
+    with pytest.raises(ValueError, match="unevenness is that of filaments"):
+        GalacticDust(unevenness=1.0)
+    with pytest.raises(ValueError, match="unevenness of the dust is -1"):
+        GalacticDust(filaments=True, unevenness=-1)
+
+
 def test_colours_in_the_bands_of_planck():
     """In MJy/sr, by the conversions of Planck 2013 results IX, but for colour corrections."""
     planck = Instrument.from_preset("planck-hfi")

@@ -8,7 +8,7 @@ from astropy.cosmology import Planck18
 from scipy import stats
 
 from szfinder.physics import convert_mass, sehgal_cosmology
-from szfinder.simulation import Halos, SkySimulator
+from szfinder.simulation import Halos, SkySimulator, many_and_near
 from szfinder.simulation.halo_model import halo_model
 from szfinder.simulation.halos import halo_properties
 
@@ -164,3 +164,30 @@ def test_catalogue_may_be_in_galactic_coordinates_and_other_units(lab):
     (halo,) = simulator.patch(wcs, shape).truth
     assert halo["m200c"].to_value("Msun") == pytest.approx(3e14, rel=1e-6)
     assert halo["sky_centroid"].separation(lab.centre) < 1e-3 * u.arcsec
+
+
+def test_boost_by_redshift(lab):
+    """Numbers below and above a redshift are Poisson, in the ratio of the factors there."""
+
+    def near(redshift):
+        return np.where(redshift < 0.3, 9.0, 2.0)
+
+    counts = []
+    for boost in (1.0, near):
+        simulator = SkySimulator(
+            lab.instrument(), [], halos=Halos(min_mass=1e14, boost=boost), rng=1
+        )
+        redshift = np.array(simulator.patch(*lab.grid(8, 4.0)).truth["redshift"])
+        # a cell of redshift, which is all boosted or not, ends within 2 per cent of 0.3
+        counts.append([(redshift < 0.29).sum(), (redshift > 0.31).sum()])
+    (low, high), (many_low, many_high) = counts
+    assert many_low == pytest.approx(9 * low, abs=4 * 9 * np.sqrt(low))
+    assert many_high == pytest.approx(2 * high, abs=4 * 2 * np.sqrt(high))
+    assert "boost=near" in repr(Halos(boost=near))
+    with pytest.raises(ValueError, match="must be a factor above 0"):
+        Halos(boost=lambda redshift: redshift - 1)
+
+
+def test_many_and_near_halos():
+    """Below a redshift of 0.1 as the solid angle of a radius, 1 / z^2; four times as many above."""
+    np.testing.assert_allclose(many_and_near(np.array([0.025, 0.05, 0.1, 1])), [64, 16, 4, 4])

@@ -21,10 +21,11 @@ from szfinder.simulation.presets import gupta2020
 DEFAULT = ["cmb", "tsz", "ksz", "dusty", "cib", "radio", "dust", "noise"]
 BANDS = {"deepsz": ["90", "148", "219"], "spt3g": ["95", "150", "220"],
          "act-dr6": ["90", "150", "220"], "gupta2020": ["150"],
-         "planck-hfi": ["100", "143", "217", "353", "545", "857"]}  # fmt: skip
+         "planck-hfi": ["100", "143", "217", "353", "545", "857"],
+         "planck-training": ["100", "143", "217", "353", "545", "857"]}  # fmt: skip
 
 
-def test_there_are_five():
+def test_there_are_six():
     assert set(PRESETS) == set(BANDS)
     assert [part.name for part in default_components()] == DEFAULT
 

@@ -69,6 +69,15 @@ def test_peaks(grid, clusters):
     assert {(i, j) for i, j in np.argwhere(ones)} == held
 
 
+def test_peaks_of_their_own_sizes(grid, clusters):
+    wcs, shape = grid
+    sigma = np.random.default_rng(5).uniform(1, 6, len(clusters))
+    squares = (distances(clusters, wcs, shape) / sigma[:, None, None]) ** 2
+    peaks = peak_map(clusters, wcs, shape, sigma=sigma * u.arcmin)
+    lower = peaks < 1
+    np.testing.assert_allclose(peaks[lower], np.exp(-0.5 * squares).max(axis=0)[lower], atol=4e-4)
+
+
 @pytest.mark.parametrize("paint", [disc_map, peak_map])
 def test_objects_off_the_map(grid, paint):
     """One whose centre is 1 pixel beyond the edge still counts; one 10 pixels beyond does not."""

@@ -11,10 +11,11 @@ from szfinder.simulation import Sky
 from szfinder.training.visible import visible_halos
 
 
-def truth_of(sky, *, x=None, y=None, y_c=None):
+def truth_of(sky, *, x=None, y=None, y_c=None, theta500=None):
     positions = sky.positions if x is None else SkyCoord(sky.wcs.pixel_to_world(x, y))
     y_c = (sky.y_c if y_c is None else np.array(y_c)) * u.dimensionless_unscaled
-    return QTable({"sky_centroid": positions, "y_c": y_c})
+    size = (sky.theta500 if theta500 is None else np.full(len(positions), theta500)) * u.arcmin
+    return QTable({"sky_centroid": positions, "y_c": y_c, "theta500": size})
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,18 @@ def test_halves_of_what_is_measured(crowd):
     """The same place with other truths: a third of what is there is not enough, all of it is."""
     parts = np.array([0.0, 0.3, 0.75, 1.0, 3.0])
     truth = truth_of(crowd, x=np.full(5, crowd.x[0]), y=np.full(5, crowd.y[0]),
-                     y_c=parts * crowd.y_c[0])  # fmt: skip
+                     y_c=parts * crowd.y_c[0],
+                     theta500=crowd.theta500[0])  # fmt: skip
     visible = visible_halos(Sky(crowd.maps, truth, crowd.instrument), 5.0)
     assert visible.tolist() == [False, False, True, True, True]
+
+
+def test_halos_behind_a_wide_one(mock_sky):
+    """A faint, small one in the light of a wide one is not, though the ratio is high there."""
+    sky = mock_sky(6, shape=(160, 150), noise=(3.0, 3.0, 9.0))
+    sky.add_clusters([75.0, 82.0], [80.0, 84.0], [6e14, 4e13], [0.05, 1.1])
+    visible = visible_halos(Sky(sky.maps, truth_of(sky), sky.instrument), 5.0)
+    assert visible.tolist() == [True, False]
 
 
 def test_least_ratio(crowd):
@@ -58,10 +68,12 @@ def test_halos_that_cannot_be_measured(crowd):
     images = crowd.images.copy()
     images[:, 110:128, 102:119] = np.nan
     maps = MapStack(images, wcs=crowd.wcs, instrument=crowd.instrument)
-    truth = truth_of(crowd, x=[110.0, -30.0, 40.2], y=[118.6, 500.0, 40.1], y_c=[1.0, 1.0, 1.0])
+    truth = truth_of(crowd, x=[110.0, -30.0, 40.2], y=[118.6, 500.0, 40.1], y_c=[1.0, 1.0, 1.0],
+                     theta500=2.0)  # fmt: skip
     away = SkyCoord([210], [50], unit="deg")
     truth = QTable({"sky_centroid": SkyCoord([*truth["sky_centroid"], *away]),
-                    "y_c": np.ones(4) * u.dimensionless_unscaled})  # fmt: skip
+                    "y_c": np.ones(4) * u.dimensionless_unscaled,
+                    "theta500": np.full(4, 2.0) * u.arcmin})  # fmt: skip
     visible = visible_halos(Sky(maps, truth, crowd.instrument), 5.0)
     assert visible.tolist() == [False, False, True, False]
 
