@@ -220,7 +220,7 @@ class MatchedFilterFinder(SZFinder):
                 f"found {len(templates)}"
             )
         with single_blas_thread():
-            return self._measure_at(as_map_stack(maps), positions, templates, mask)
+            return self._measure_at(as_map_stack(maps), positions, templates or None, mask)
 
     def _measure_at(
         self,

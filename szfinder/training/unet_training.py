@@ -104,7 +104,7 @@ NORMALIZED = {"dropout": 0.0, "activation": "silu", "batch_normalization": True,
 UNET_TRAININGS = {
     "unet-planck": UNetTraining(
         MockSkies("planck-training"),
-        HeatMapRecipe(n_batches=2000, ratio=1.0, batch_size=20),
+        HeatMapRecipe(n_batches=1500, ratio=1.0, batch_size=20),
         {**PAPER, **NORMALIZED},
         image_size=64,
         cell=12.0,

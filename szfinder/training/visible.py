@@ -1,12 +1,13 @@
 """Which halos of a sky can be seen in its maps at all."""
 
 import numpy as np
+from astropy.table import QTable
 
 from szfinder.filters import gnfw_templates
 from szfinder.finders import MatchedFilterFinder
 from szfinder.simulation import Sky
 
-__all__ = ["visible_halos"]
+__all__ = ["measured_halos", "visible_halos"]
 
 #: Part of the measured signal that a halo must have, lest a bright neighbour makes it visible.
 OWN_PART = 0.5
@@ -33,13 +34,27 @@ def visible_halos(sky: Sky, min_snr: float) -> np.ndarray:
     `~numpy.ndarray` of bool
         One for each row of the truth.
     """
-    if not len(sky.truth):
-        return np.zeros(0, bool)
-    size = np.rint(SIZES_PER_E * np.log(sky.truth["theta500"].to_value("arcmin"))).astype(int)
-    sizes, index = np.unique(size, return_inverse=True)
-    shapes = gnfw_templates(np.exp(sizes / SIZES_PER_E))
-    measured = MatchedFilterFinder().measure_at(
-        sky.maps, sky.truth["sky_centroid"], templates=[shapes[i] for i in index]
-    )
+    measured = measured_halos(sky)
     own = sky.truth["y_c"] >= OWN_PART * measured["y_c"]
     return (measured["snr"] >= min_snr) & own
+
+
+def measured_halos(sky: Sky) -> QTable:
+    """What a matched filter measures at the halos of a sky, with templates of their own sizes.
+
+    Parameters
+    ----------
+    sky : `~szfinder.simulation.Sky`
+        Simulated maps on a patch, with their truth.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        As from `~szfinder.finders.MatchedFilterFinder.measure_at`, one row for each of the truth.
+    """
+    step = np.rint(SIZES_PER_E * np.log(sky.truth["theta500"].to_value("arcmin"))).astype(int)
+    sizes = np.exp(np.unique(step) / SIZES_PER_E)
+    shapes = dict(zip(np.unique(step), gnfw_templates(sizes)))
+    return MatchedFilterFinder().measure_at(
+        sky.maps, sky.truth["sky_centroid"], templates=[shapes[i] for i in step]
+    )
