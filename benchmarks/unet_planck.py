@@ -2,25 +2,42 @@
 
 ``python benchmarks/unet_planck.py DATA --presets PRESET PRESET --output FOLDER`` prints, for each
 preset, the highest p at the objects of PSZ2 in the field, and the detections that are not in PSZ2
-with what is known of them. It draws, for a look at each of these, what the network paints and the
-six maps around it. DATA is as for ``planck_coma.py``. It says something of a preset only if that
-has not seen these clusters.
+with what is known of them; and of the first preset how many objects are found above which p. The
+output has these tables, a figure of the field beside a map of Compton y, and pieces for a look at
+each detection: what the network paints, and the six maps around it as the network takes them. DATA
+is as for ``planck_coma.py``. It says something of a preset only if that has not seen these
+clusters, as those of ``planck_training.py``.
 """
 
 import argparse
 from pathlib import Path
 
-import astropy.units as u
 import numpy as np
-from astropy.table import Table
+from astropy.table import QTable, Table
 from matplotlib.figure import Figure
-from planck_coma import counterpart, highest, read_mcxc, read_planck, read_psz2, remark
+from planck_coma import (
+    OUTLINE,
+    counterpart,
+    highest,
+    label,
+    read_mcxc,
+    read_planck,
+    read_psz2,
+    remark,
+    write_small,
+)
 
-from szfinder import UNetSegmentFinder
+from szfinder import MatchedFilterFinder, UNetSegmentFinder
+from szfinder.evaluation import recovery_curve
+from szfinder.filters import gnfw_templates
 from szfinder.utils.files import replacing
 
 #: Side of the pieces of maps that are drawn, in pixels.
 PIECE = 61
+#: Values of p above which objects are counted.
+THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+#: theta500 in arcmin of the template that Compton y is measured with for the figure.
+SIZE = 8.0
 
 
 def main():
@@ -29,25 +46,55 @@ def main():
     parser.add_argument("data", type=Path)
     parser.add_argument("--presets", nargs="+", required=True)
     parser.add_argument("--threshold", type=float, help="of p; by default that of the preset")
-    parser.add_argument("--output", type=Path, help="folder for the figures")
+    parser.add_argument("--output", type=Path, default=Path("unet-planck"))
     options = parser.parse_args()
     maps = read_planck(options.data)
     psz2, mcxc = read_psz2(options.data, maps.wcs), read_mcxc(options.data)
-    table = Table({"PSZ2": psz2["name"], "S/N": np.round(psz2["SNR"], 1)})
+    objects = Table({"PSZ2": psz2["name"], "S/N": np.round(psz2["SNR"], 1)})
     for name in options.presets:
         finder = UNetSegmentFinder(name, threshold=options.threshold)
         score_map = finder.score_map(maps)
-        label = Path(name).parent.name if Path(name).name == "preset" else name
-        table[label] = np.round(highest(score_map, psz2["position"]), 3)
+        title = Path(name).parent.name if Path(name).name == "preset" else name
+        objects[title] = np.round(highest(score_map, psz2["position"]), 3)
         clusters = finder.detect(score_map)
         others = others_of(clusters, psz2, mcxc)
         n_found = f"{len(clusters)} detections above {finder.threshold:.3f}"
-        print(f"\n{label}: {n_found}, of which not in PSZ2 {len(others)}")
+        print(f"\n{title}: {n_found}, of which not in PSZ2 {len(others)}")
         print(*others.pformat(max_lines=-1, max_width=-1), sep="\n")
-        if options.output is not None:
-            draw(options.output / label, maps, score_map, clusters)
-    table["remark"] = np.where(psz2["artefact"], "dust", np.where(psz2["in Coma"], "in Coma", ""))
-    print("\nhighest p within 5 arcmin", *table.pformat(max_lines=-1, max_width=-1), sep="\n")
+        images = finder.preset.preprocessing.to_images(maps.data[None])[0]
+        draw(options.output / "pieces" / title, maps, images, score_map, clusters)
+        write(options.output, f"others_{title}", others)
+        if name == options.presets[0]:
+            found = UNetSegmentFinder(name, threshold=THRESHOLDS[0]).detect(score_map)
+            write(options.output, "recovered", recovered(found, maps.wcs, psz2, mcxc))
+            figure = draw_field(maps, score_map, clusters, psz2)
+            write_small(figure, options.output / "coma_unet.png")
+    remarks = np.where(psz2["artefact"], "dust", np.where(psz2["in Coma"], "in Coma", ""))
+    objects["remark"] = remarks
+    print("\nhighest p within 5 arcmin", *objects.pformat(max_lines=-1, max_width=-1), sep="\n")
+    write(options.output, "objects", objects)
+
+
+def write(folder, name, table):
+    """Keep a table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / f"{name}.ecsv") as aside:
+        table.write(aside, format="ascii.ecsv", overwrite=True)
+
+
+def recovered(clusters, wcs, psz2, mcxc):
+    """How many objects are found above each p, and how many detections are none of them."""
+    catalogues = {
+        "clusters of PSZ2": psz2[~psz2["artefact"]],
+        "artefacts of PSZ2": psz2[psz2["artefact"]],
+        "MCXC": mcxc[wcs.footprint_contains(mcxc["position"])],
+    }
+    catalogues = {
+        name: QTable({"sky_centroid": table["position"]}) for name, table in catalogues.items()
+    }
+    curve = recovery_curve(clusters, catalogues, THRESHOLDS)
+    print("\nfound above p", *curve.pformat(max_lines=-1, max_width=-1), sep="\n")
+    return curve
 
 
 def others_of(clusters, psz2, mcxc):
@@ -63,8 +110,37 @@ def others_of(clusters, psz2, mcxc):
     })  # fmt: skip
 
 
-def draw(folder, maps, score_map, clusters):
-    """What the network paints around each detection, and the maps there."""
+def draw_field(maps, score_map, clusters, psz2):
+    """What the network paints of the field, beside the Compton y of one template."""
+    template = gnfw_templates([SIZE])
+    filtered = MatchedFilterFinder(templates=template).score_map(maps)
+    panels = {
+        rf"Compton $y$ by the matched filter, $\theta_{{500}}$ = {SIZE:g}$'$  [$10^{{-5}}$]": (
+            1e5 * filtered.layers["y_c"], -6, 6, "RdBu_r"),
+        "p painted by the U-Net": (score_map.data, 0, 0.8, "cividis"),
+    }  # fmt: skip
+    figure = Figure(figsize=(12, 6.4), layout="constrained")
+    axes = figure.subplots(1, 2, subplot_kw={"projection": maps.wcs})
+    for ax, (title, (image, low, high, colours)) in zip(axes, panels.items()):
+        drawn = ax.imshow(image, origin="lower", vmin=low, vmax=high, cmap=colours)
+        figure.colorbar(drawn, ax=ax, location="bottom", shrink=0.7, pad=0.02)
+        ax.set(title=title, xlabel="RA", ylabel="Dec")
+        ax.plot(*maps.wcs.world_to_pixel(psz2["position"][psz2["artefact"]]), "x", ms=7,
+                color="#d55e00", mew=2)  # fmt: skip
+    axes[1].coords[1].set_ticklabel_visible(False)
+    axes[1].set_ylabel(" ")
+    for row in clusters:
+        centre = row["x_centroid"], row["y_centroid"]
+        for ax in axes:
+            ax.plot(*centre, "o", ms=17, mfc="none", mec="white", mew=1.3, path_effects=OUTLINE)
+        known = counterpart(psz2, row["sky_centroid"])
+        name = "not in PSZ2" if known is None else known["name"]
+        label(axes[1], f"{name}\np = {row['score']:.2f}", centre, maps.shape)
+    return figure
+
+
+def draw(folder, maps, images, score_map, clusters):
+    """What the network paints around each detection, and the normalised maps there."""
     folder.mkdir(parents=True, exist_ok=True)
     for row in clusters:
         y, x = int(round(row["y_centroid"])), int(round(row["x_centroid"]))
@@ -74,11 +150,9 @@ def draw(folder, maps, score_map, clusters):
         axes = figure.subplots(1, 1 + maps.n_band)
         axes[0].imshow(score_map.data[box], origin="lower", vmin=0, vmax=1)
         axes[0].set_title(f"{row['id']}: p = {row['score']:.2f}")
-        for band, plane, ax in zip(maps.bands, maps.data, axes[1:]):
-            piece = plane[box] - np.nanmedian(plane[box])
-            limit = 3 * np.nanstd(piece)
-            ax.imshow(piece, origin="lower", vmin=-limit, vmax=limit, cmap="RdBu_r")
-            ax.set_title(f"{band.name} GHz, ±{limit * u.uK:.3g}")
+        for band, plane, ax in zip(maps.bands, np.moveaxis(images, -1, 0), axes[1:]):
+            ax.imshow(plane[box], origin="lower", vmin=-2.5, vmax=2.5, cmap="RdBu_r")
+            ax.set_title(f"{band.name} GHz")
         with replacing(folder / f"{row['id']:02d}.png") as aside:
             figure.savefig(aside, dpi=70)
 

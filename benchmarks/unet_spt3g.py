@@ -5,10 +5,10 @@
 validation skies. The clusters are halos with Mvir of 2e14 Msun or more at z of 0.25 or more. It
 prints, for the cutouts of Lin et al. (2021) and for the catalogues themselves, purity, completeness
 and F1 with their intervals, also of someone who knows every halo and its size, but its signal only
-with the error that a matched filter has there; the errors of the positions, the calibration, the area under the ROC,
-what is missed and what is found in vain by mass and redshift, and CPU times. The results of each
-field are kept in ``fields`` of the folder, so that a run that was stopped goes on; ``tables`` are
-made of them.
+with the error that a matched filter has there; the errors of the positions, the calibration, the
+area under the ROC, what is missed by mass and redshift, and CPU times. The results of each field
+are kept in ``fields`` of the folder, so that a run that was stopped goes on; ``tables`` are made of
+them.
 """
 
 import argparse
