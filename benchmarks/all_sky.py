@@ -12,8 +12,7 @@ import time
 import numpy as np
 
 from szfinder import Instrument, UNetSegmentFinder
-from szfinder.maps import HealpixStack
-from szfinder.maps.healpix import HealpixMap
+from szfinder.maps import HealpixMap, HealpixStack
 
 
 def main():

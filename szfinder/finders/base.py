@@ -17,8 +17,7 @@ from szfinder.finders.flat import flat_pieces
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.sphere import sky_pieces
 from szfinder.finders.tiled import Pieces, find_in_tiles
-from szfinder.maps import HealpixStack, MapError, MapStack
-from szfinder.maps.healpix import HealpixMap
+from szfinder.maps import HealpixMap, HealpixStack, MapError, MapStack
 
 __all__ = ["SZFinder"]
 
@@ -95,7 +94,7 @@ class SZFinder(ABC):
         ----------
         maps : `~szfinder.maps.MapStack`, `~szfinder.maps.HealpixStack` or `~astropy.nddata.NDData`
             The maps; of plain NDData the meta must hold the ``instrument``.
-        mask : `~numpy.ndarray`, ``HealpixMap`` or tuple, optional
+        mask : `~numpy.ndarray`, `~szfinder.maps.HealpixMap` or tuple, optional
             Boolean, shape (ny, nx): True for pixels that are not to be used. Of HEALPix maps a
             HEALPix map, as `~szfinder.maps.HealpixStack.masked` takes it.
         block_size : tuple of int or "auto", optional

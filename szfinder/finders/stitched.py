@@ -48,7 +48,7 @@ def stitched_score_map(
 
     Returns
     -------
-    `~szfinder.finders.ScoreMap` or ``HealpixMap``
+    `~szfinder.finders.ScoreMap` or `~szfinder.maps.HealpixMap`
         Of a map stack, score and layers on its pixels; layers of integers are 0 where nothing was
         searched. Of HEALPix maps the score alone, on the pixels of the finest of them: float32,
         interpolated bilinearly. NaN where nothing was searched.

@@ -14,8 +14,7 @@ from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.stitched import stitched_score_map
 from szfinder.finders.tiled import NothingToSearchError
 from szfinder.finders.unlike import warn_if_unlike
-from szfinder.maps import HealpixStack, MapError, MapStack
-from szfinder.maps.healpix import HealpixMap
+from szfinder.maps import HealpixMap, HealpixStack, MapError, MapStack
 from szfinder.maps.tiles import divide
 from szfinder.models import Preset, calibrated, predict
 
@@ -136,7 +135,7 @@ class UNetSegmentFinder(SZFinder):
 
         Returns
         -------
-        `~szfinder.finders.ScoreMap` or ``HealpixMap``
+        `~szfinder.finders.ScoreMap` or `~szfinder.maps.HealpixMap`
             As `score_map`; of HEALPix maps a HEALPix map of the same nside.
         """
         if not isinstance(maps, HealpixStack):

@@ -33,17 +33,20 @@ class HealpixMap:
 
     Parameters
     ----------
-    values : numpy.ndarray
-        One value a pixel: all ``12 nside^2``, or those of `pixels`.
+    values : `~numpy.ndarray`
+        One value a pixel: all ``12 nside^2``, or those of ``pixels``.
     nside : int
+        Resolution.
     nested : bool
+        Whether pixels are numbered in the nested order; otherwise in that of rings.
     frame : str
         Name of an astropy frame.
-    pixels : numpy.ndarray, optional
+    pixels : `~numpy.ndarray`, optional
         Ascending pixel numbers of a partial map.
     unit : object, optional
         As stated by the file or the Quantity.
     file : str, optional
+        Where it comes from, for messages.
     """
 
     values: np.ndarray

@@ -29,19 +29,19 @@ class HealpixStack:
 
     Parameters
     ----------
-    maps : iterable of ``HealpixMap``
+    maps : iterable of `~szfinder.maps.HealpixMap`
         Whole or partial, in uK_CMB, in the order of the bands.
     instrument : Instrument
         The bands.
-    masks : iterable of ``HealpixMap``, optional
+    masks : iterable of `~szfinder.maps.HealpixMap`, optional
         Maps that are NaN where those of no band are to be used; see `masked`.
 
     Attributes
     ----------
-    maps : tuple of ``HealpixMap``
+    maps : tuple of `~szfinder.maps.HealpixMap`
         With float32 values.
     instrument : Instrument
-    masks : tuple of ``HealpixMap``
+    masks : tuple of `~szfinder.maps.HealpixMap`
 
     Raises
     ------

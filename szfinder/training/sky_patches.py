@@ -29,7 +29,7 @@ class SkyPatches:
 
     Parameters
     ----------
-    maps : sequence of ``HealpixMap``
+    maps : sequence of `~szfinder.maps.HealpixMap`
         One a band, in uK_CMB, NaN where bad, in the order of the bands of the preprocessing.
     positions : `~astropy.coordinates.SkyCoord`
         Of the clusters.

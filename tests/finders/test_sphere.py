@@ -20,8 +20,7 @@ from szfinder.finders import (
 )
 from szfinder.finders.base import pieces_of
 from szfinder.finders.stitched import stitched_score_map
-from szfinder.maps import Band, Beam, HealpixStack, Instrument, MapError, read_healpix
-from szfinder.maps.healpix import HealpixMap
+from szfinder.maps import Band, Beam, HealpixMap, HealpixStack, Instrument, MapError, read_healpix
 
 NSIDE, COARSE = 512, 8
 PIXEL = healpy.nside2resol(NSIDE, arcmin=True)  # 6.9

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from szfinder.maps import HealpixStack, MapError, read_healpix, read_maps, wcs_for_patch
-from szfinder.maps.healpix import HealpixMap
+from szfinder.maps import HealpixMap, HealpixStack, MapError, read_healpix, read_maps, wcs_for_patch
 from szfinder.maps.healpix_tiles import healpix_tiles
 
 NSIDE = 128

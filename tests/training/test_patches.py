@@ -9,8 +9,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from scipy import stats
 
-from szfinder.maps import Band, Beam, Instrument, MapError, MapStack, wcs_for_patch
-from szfinder.maps.healpix import HealpixMap
+from szfinder.maps import Band, Beam, HealpixMap, Instrument, MapError, MapStack, wcs_for_patch
 from szfinder.models import Preprocessing
 from szfinder.training.patches import FlatPatches
 from szfinder.training.segments import disc_map, peak_map

@@ -17,6 +17,7 @@ from szfinder.finders import UNetSegmentFinder
 from szfinder.maps import (
     Band,
     Beam,
+    HealpixMap,
     HealpixStack,
     Instrument,
     MapError,
@@ -24,7 +25,6 @@ from szfinder.maps import (
     read_maps,
     wcs_for_patch,
 )
-from szfinder.maps.healpix import HealpixMap
 from szfinder.models import Preset
 from szfinder.training import (
     UNET_TRAININGS,
