@@ -4,10 +4,10 @@
 ``spt3g``, 10 by 10 degrees each, whose seeds nothing was trained or tuned on; thresholds come from
 validation skies. The clusters are halos with Mvir of 2e14 Msun or more at z of 0.25 or more. It
 prints, for the cutouts of Lin et al. (2021) and for the catalogues themselves, purity, completeness
-and F1 with their intervals, also of someone who knows every halo and its size, but its signal only
-with the error that a matched filter has there; the errors of the positions, the calibration, the
-area under the ROC, what is missed by mass and redshift, and CPU times. The results of each field
-are kept in ``fields`` of the folder, so that a run that was stopped goes on; ``tables`` are made of
+and F1 with their intervals, also of someone who knows where every halo is, but its signal and size
+only as well as they can be measured there; the errors of the positions, the calibration, the area
+under the ROC, what is missed by mass and redshift, and CPU times. The results of each field are
+kept in ``fields`` of the folder, so that a run that was stopped goes on; ``tables`` are made of
 them.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from classifier_fields import LEAST_MASS, Clock, kept
+from noise_ceiling import information, noisy
 from seeds import TEST_SEEDS
 
 from szfinder import MatchedFilterFinder, SkySimulator, UNetSegmentFinder
@@ -33,17 +34,13 @@ from szfinder.evaluation import (
     select_halos,
 )
 from szfinder.models import Preset
-from szfinder.simulation import Sky
 from szfinder.training import expected_calibration_error, reliability
 from szfinder.training.seeds import VALIDATION_SEEDS
-from szfinder.training.visible import measured_halos
 from szfinder.utils.files import replacing
 
 FINDERS = ("matched filter", "U-Net")
 #: Least scores of the catalogues that are kept: far below any threshold that is used.
 LEAST = {"matched filter": 3.5, "U-Net": 0.05}
-#: Central Compton parameter that fainter ones count as, for their logarithm.
-LEAST_Y = 1e-6
 #: Distance within which a detection is a halo.
 RADIUS = 1.5 * u.arcmin
 #: Skies drawn anew, whole, for the intervals.
@@ -111,8 +108,7 @@ def measure(seed, size, preset):
     result |= {"ra": positions.ra.deg, "dec": positions.dec.deg}
     result |= {name: sky.truth[name].value[heavy] for name in ("mvir", "theta500")}
     result |= {name: np.asarray(sky.truth[name])[heavy] for name in ("redshift", "y_c")}
-    alone = Sky(sky.maps, sky.truth[heavy], sky.instrument)
-    result["y_c_err"] = measured_halos(alone)["y_c_err"].value
+    result["information"] = information(sky.maps, result["theta500"])
     finders = {
         "matched filter": MatchedFilterFinder(threshold=LEAST["matched filter"]),
         "U-Net": UNetSegmentFinder(preset, threshold=LEAST["U-Net"]),
@@ -144,10 +140,12 @@ def score_table(test, validation):
         threshold = book([catalogue(field, name) for field in validation]).best_threshold
         rows.append(row("catalogue", name, [catalogue(field, name) for field in test], threshold))
         rows[-1]["position error"] = position_error(test, name, threshold)
+    rng = np.random.default_rng(2)
+    in_noise = ([noisy(field, rng) for field in fields] for fields in (test, validation))
     for name, ceiling, fields, known in (
         ("amplitude ceiling", amplitude_ceiling, test, validation),
         ("learned ceiling", learned_ceiling, test, validation),
-        ("learned ceiling, in noise", learned_ceiling, *map(noisy, (test, validation))),
+        ("learned ceiling, in noise", learned_ceiling, *in_noise),
     ):
         if ceiling is learned_ceiling:
             ceiling = partial(learned_ceiling, training=truth(known))
@@ -158,17 +156,6 @@ def score_table(test, validation):
     table = QTable(rows=rows)
     table.meta = {"n_fields": len(test), "n_clusters": int(sum(f["n_clusters"] for f in test))}
     return table
-
-
-def noisy(fields):
-    """The same halos with central Compton parameters as a matched filter would measure them."""
-    rng = np.random.default_rng(2)
-    drawn = []
-    for field in fields:
-        error = np.nan_to_num(field["y_c_err"], nan=np.nanmedian(field["y_c_err"]))
-        y_c = field["y_c"] + error * rng.standard_normal(error.size)
-        drawn.append({**field, "y_c": np.maximum(y_c, LEAST_Y)})
-    return drawn
 
 
 def position_error(fields, name, threshold):
