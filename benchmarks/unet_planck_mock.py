@@ -1,0 +1,96 @@
+"""Look for clusters in mock skies of Planck with U-Nets and with the matched filter.
+
+``python benchmarks/unet_planck_mock.py --presets PRESET --fields 8 --output FOLDER`` takes skies of
+the preset ``planck-hfi``, 14.6 by 14.6 degrees each, whose seeds nothing was trained or tuned on,
+and for a sky with strong and uneven dust those of ``planck-training``. A detection is true if one
+of the halos that the matched filter is expected to see at S/N of 3 or more lies within 5 arcmin:
+S/N from the true amplitude and size and the noise there. Thresholds are those the finders come
+with, and for the matched filter also the one with as many detections as the first U-Net has.
+"""
+
+import argparse
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+from astropy.table import Table
+from seeds import TEST_SEEDS
+
+from szfinder import MatchedFilterFinder, SkySimulator, UNetSegmentFinder
+from szfinder.evaluation import inside, match_detections
+from szfinder.training.visible import measured_halos
+from szfinder.utils.files import replacing
+
+#: Expected S/N of the halos that a detection may be of, and of those that are to be found.
+TRUE, WANTED = 3.0, (4.5, 6.0, 8.0)
+#: Distance within which a detection is a halo.
+RADIUS = 5 * u.arcmin
+#: Threshold of the matched filter, and how far down its detections are kept.
+THRESHOLD, LEAST = 4.5, 3.5
+
+
+def main():
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--presets", nargs="+", required=True)
+    parser.add_argument("--fields", type=int, default=8, help="fields of each kind of sky")
+    parser.add_argument("--output", type=Path, default=Path("unet-planck"))
+    options = parser.parse_args()
+    finders = {"matched filter": MatchedFilterFinder(threshold=LEAST)}
+    finders |= {title(name): UNetSegmentFinder(name) for name in options.presets}
+    rows = []
+    for sky in ("planck-hfi", "planck-training"):
+        fields = [measure(sky, seed, finders) for seed in TEST_SEEDS[: options.fields]]
+        thresholds = {name: finder.threshold for name, finder in finders.items()}
+        n_found = sum(len(field[title(options.presets[0])][0]) for field in fields)
+        scores = np.concatenate([field["matched filter"][0] for field in fields])
+        equal = np.sort(scores)[::-1][min(n_found, scores.size) - 1]
+        for name in finders:
+            for threshold in (
+                (THRESHOLD, equal) if name == "matched filter" else (thresholds[name],)
+            ):
+                rows.append({"sky": sky, "finder": name, **scored(fields, name, threshold)})
+    table = Table(rows=rows)
+    print(*table.pformat(max_lines=-1, max_width=-1), sep="\n")
+    options.output.mkdir(parents=True, exist_ok=True)
+    with replacing(options.output / "mock.ecsv") as aside:
+        table.write(aside, format="ascii.ecsv", overwrite=True)
+
+
+def title(name):
+    """A preset's name, or that of the folder its training was in."""
+    return Path(name).parent.name if Path(name).name == "preset" else name
+
+
+def measure(preset, seed, finders):
+    """Of each finder the scores, which are true, and the highest at each halo; of halos the S/N."""
+    sky = SkySimulator.from_preset(preset, rng=seed).patch()
+    expected = sky.truth["y_c"] / measured_halos(sky)["y_c_err"]
+    seen = (np.nan_to_num(expected) >= TRUE) & inside(sky.truth, sky.maps.wcs, sky.maps.shape)
+    halos = sky.truth[seen]
+    field = {"expected": np.asarray(expected[seen])}
+    for name, finder in finders.items():
+        found = finder(sky.maps)
+        match = match_detections(found, halos, radius=RADIUS)
+        highest = np.zeros(len(halos))
+        highest[match.pairs[1]] = found["score"][match.pairs[0]]
+        field[name] = np.asarray(found["score"]), match.halo >= 0, highest
+    print(preset, seed, len(halos), *(len(field[name][0]) for name in finders), flush=True)
+    return field
+
+
+def scored(fields, name, threshold):
+    """Number and purity of the detections, and the completeness for halos of each S/N."""
+    scores, true, highest = (np.concatenate(parts) for parts in zip(*(f[name] for f in fields)))
+    expected = np.concatenate([field["expected"] for field in fields])
+    above = scores >= threshold
+    row = {"threshold": round(threshold, 3), "detections": np.count_nonzero(above),
+           "purity": round(true[above].mean(), 3)}  # fmt: skip
+    for snr in WANTED:
+        wanted = expected >= snr
+        row[f"complete at {snr:g}"] = round(np.mean(highest[wanted] >= threshold), 3)
+    return row
+
+
+if __name__ == "__main__":
+    main()
