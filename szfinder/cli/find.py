@@ -14,8 +14,9 @@ example:
       -o clusters.ecsv --regions clusters.reg --plot clusters.png
   szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
       --finder cnn --weights my-cnn/preset -o clusters.ecsv
-  szfinder find 100=hfi_100.fits 143=hfi_143.fits 217=hfi_217.fits --instrument planck-hfi \\
-      --healpix --finder unet --weights my-unet/preset --parallel 4 -o clusters.ecsv
+  szfinder find 100=hfi_100.fits 143=hfi_143.fits 217=hfi_217.fits 353=hfi_353.fits \\
+      545=hfi_545.fits 857=hfi_857.fits --instrument planck-hfi --healpix \\
+      --finder unet --weights unet-planck --parallel 4 -o clusters.ecsv
 """
 
 #: Rows of the catalogue that are printed.
@@ -39,7 +40,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--finder", choices=["matched-filter", "cnn", "unet"], default="matched-filter",
         help="how they are found (default: %(default)s)")  # fmt: skip
     add("--weights", metavar="NAME_OR_FOLDER",
-        help="trained weights of the cnn (default: deepsz-spt3g) or the unet")  # fmt: skip
+        help="trained weights of a network: a preset of the package or the folder of your own "
+        "(default: deepsz-spt3g for the cnn, unet-spt3g for the unet)")  # fmt: skip
     add(
         "--threshold",
         type=float,
@@ -90,10 +92,6 @@ def _finder(options: argparse.Namespace):
     arguments = {"threshold": options.threshold, "preset": options.weights}
     given = {name: value for name, value in arguments.items() if value is not None}
     networks = {"cnn": CNNFinder, "unet": UNetSegmentFinder}
-    if options.finder == "unet" and options.weights is None:
-        raise ValueError(
-            "--finder unet needs --weights, the folder of a preset from szfinder train unet"
-        )
     if options.finder in networks:
         return networks[options.finder](**given)
     if "preset" in given:

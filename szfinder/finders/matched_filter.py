@@ -219,8 +219,10 @@ class MatchedFilterFinder(SZFinder):
                 f"templates must hold one template, or one a position ({len(positions)}); "
                 f"found {len(templates)}"
             )
+        if templates is not None and not len(templates):
+            templates = None  # of no position
         with single_blas_thread():
-            return self._measure_at(as_map_stack(maps), positions, templates or None, mask)
+            return self._measure_at(as_map_stack(maps), positions, templates, mask)
 
     def _measure_at(
         self,

@@ -43,8 +43,8 @@ class UNetSegmentFinder(SZFinder):
     Parameters
     ----------
     preset : str, path-like or `~szfinder.models.Preset`
-        Trained weights: a folder, as from `~szfinder.training.train_unet`, or the name of a preset
-        that comes with the package.
+        Trained weights: the name of a preset that comes with the package, ``unet-spt3g`` or
+        ``unet-planck``, or a folder, as from `~szfinder.training.train_unet`.
     threshold : float, optional
         Least score of a detection, below 1. By default that with the highest F1 on the skies the
         preset was validated on, cell by cell (see `~szfinder.training.UNetTraining`). Bonjean takes
@@ -67,7 +67,7 @@ class UNetSegmentFinder(SZFinder):
 
     def __init__(
         self,
-        preset: str | PathLike | Preset,
+        preset: str | PathLike | Preset = "unet-spt3g",
         *,
         threshold: float | None = None,
     ) -> None:

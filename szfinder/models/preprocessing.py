@@ -208,23 +208,28 @@ class Preprocessing:
             maps or anywhere on their border, differs by more than 5 per cent. The message lists all
             that differs.
         """
-        planes: list[int | None] = []
-        for name, frequency in zip(self.bands, self.frequencies):
-            planes.append(self._plane(maps, name, frequency, taken=planes))
-        differences = [
-            *self._pixel_difference(maps),
-            *(
-                difference
-                for i, plane in enumerate(planes)
-                for difference in self._band_differences(i, maps, plane)
-            ),
-        ]
+        planes = self._planes(maps)
+        differences = [*self._pixel_difference(maps), *self._differences(maps, planes)]
         if differences:
             raise MapError(
                 "the maps differ from those the network was trained on: " + "; ".join(differences),
                 hint="bring the maps to its pixels and beams, or train a network for them",
             )
         return tuple(planes)
+
+    def has_bands_of(self, maps: MapStack) -> bool:
+        """Whether the maps have the bands and beams that `match` looks for, in any pixels."""
+        return not any(self._differences(maps, self._planes(maps)))
+
+    def _planes(self, maps: MapStack) -> list[int | None]:
+        planes: list[int | None] = []
+        for name, frequency in zip(self.bands, self.frequencies):
+            planes.append(self._plane(maps, name, frequency, taken=planes))
+        return planes
+
+    def _differences(self, maps: MapStack, planes: Sequence[int | None]) -> Iterator[str]:
+        for i, plane in enumerate(planes):
+            yield from self._band_differences(i, maps, plane)
 
     def _plane(
         self, maps: MapStack, name: str, frequency: float, taken: Sequence[int | None]

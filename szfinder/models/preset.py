@@ -198,12 +198,26 @@ class Preset:
         Raises
         ------
         `~szfinder.maps.MapError`
-            If bands, beams or pixel size do not fit; it says what differs.
+            If bands, beams or pixel size do not fit; it says what differs, and which other preset
+            of the package has the bands, if one does.
         """
         try:
             return self.preprocessing.match(maps)
         except MapError as error:
-            raise MapError(f"preset {self.name!r}: {error}") from error
+            others = [name for name in _with_bands_of(maps, self.architecture) if name != self.name]
+            advice = f"; or take the preset {' or '.join(others)}" if others else ""
+            raise MapError(f"preset {self.name!r}: {error}{advice}") from error
+
+
+def _with_bands_of(maps: MapStack, architecture: str) -> list[str]:
+    """Presets of the package with a network of a kind for the bands of the maps."""
+    return [
+        name
+        for name in available_presets()
+        if _read_json(BUNDLED / name / "config.json", ("architecture",))["architecture"]
+        == architecture
+        and _preprocessing(BUNDLED / name / "preprocess.json").has_bands_of(maps)
+    ]
 
 
 def _folder(name: str | os.PathLike) -> Path:

@@ -33,7 +33,7 @@ class GalacticDust(Component):
         Filaments instead of a Gaussian field, with the same power spectrum.
     unevenness : float, optional
         Scatter of the logarithm of the brightness of filaments from one region of a degree or two
-        to the next; the power is the mean over the sky.
+        to the next; the power is the mean over the map that is drawn.
 
     Raises
     ------

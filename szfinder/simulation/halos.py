@@ -17,8 +17,8 @@ __all__ = ["Halos", "many_and_near"]
 
 #: Cells per unit of ln M and of ln z in which numbers are drawn.
 MASS_CELLS, REDSHIFT_CELLS = 60, 60
-#: Boost of `many_and_near`, and the redshift below which it grows.
-MANY, NEAR = 4.0, 0.1
+#: Boost of `many_and_near`, the redshift below which it grows, and that where it stops to.
+MANY, NEAR, NEAREST = 4.0, 0.1, 0.025
 
 
 class Halos:
@@ -35,7 +35,7 @@ class Halos:
         independent (Poisson).
     boost : float or callable, optional
         Factor on the number of halos that are drawn, to train on more clusters than there are; or
-        a function of their redshifts that returns it.
+        a function that takes an array of redshifts and returns the factor at each.
     catalogue : `~astropy.table.QTable`, optional
         Halos to use in place of drawn ones: ``sky_centroid``, ``redshift`` and ``m200c`` or
         ``m500c``, and ``velocity`` if their radial velocities are not to be drawn.
@@ -64,22 +64,19 @@ class Halos:
         if not REDSHIFTS[0] <= low < high <= REDSHIFTS[1]:
             raise ValueError(f"redshifts are {redshifts}; they must ascend between "
                              f"{REDSHIFTS[0]:g} and {REDSHIFTS[1]:g}")  # fmt: skip
-        factors = _factors(boost, np.geomspace(low, high, REDSHIFT_CELLS))
-        if not (np.all(factors > 0) and np.all(factors < np.inf)):
-            raise ValueError(f"boost is {boost!r}; it must be a factor above 0")
         if catalogue is not None:
             _check_catalogue(catalogue)
         self.min_mass = float(min_mass)
         self.redshifts = float(low), float(high)
         self.clustered = clustered
-        self.boost = boost
+        self.boost = boost if callable(boost) else float(boost)
         self.catalogue = catalogue
+        _factors(self.boost, _middles(self._redshift_edges))
 
     def __repr__(self) -> str:
         if self.catalogue is not None:
             return f"Halos(catalogue of {len(self.catalogue)})"
-        name = getattr(self.boost, "__name__", repr(self.boost))
-        boost = "" if self.boost == 1 else f", boost={name}"
+        boost = "" if self.boost == 1 else f", boost={_name(self.boost)}"
         return (
             f"Halos(min_mass={self.min_mass:g}, redshifts={self.redshifts}, "
             f"clustered={self.clustered}{boost})"
@@ -117,6 +114,10 @@ class Halos:
             halos["velocity"] = u.Quantity(self.catalogue["velocity"], u.km / u.s)
         return positions, halos
 
+    @property
+    def _redshift_edges(self) -> np.ndarray:
+        return _edges(*np.log(self.redshifts), REDSHIFT_CELLS)
+
     def _given_mass(self, model, redshift):
         name = "m200c" if "m200c" in self.catalogue.colnames else "m500c"
         mass = u.Quantity(self.catalogue[name], u.Msun).value
@@ -124,9 +125,9 @@ class Halos:
 
     def _draw(self, region, model, rng):
         """Poisson numbers in cells of mass and redshift, and positions in cells of the sky."""
-        log_z = _edges(*np.log(self.redshifts), REDSHIFT_CELLS)
+        log_z = self._redshift_edges
         log_m = _edges(np.log(self.min_mass), np.log(MASSES[1]), MASS_CELLS)
-        z, m = (np.exp(0.5 * (edges[1:] + edges[:-1])) for edges in (log_z, log_m))
+        z, m = _middles(log_z), _middles(log_m)
         factors = _factors(self.boost, z) * z * model.volume(z)
         density = model.density(m, z[:, None]) * factors[:, None]
         expected = density * (log_z[1] - log_z[0]) * (log_m[1] - log_m[0])
@@ -156,14 +157,33 @@ def many_and_near(redshift: np.ndarray) -> np.ndarray:
     Returns
     -------
     `~numpy.ndarray`
-        4, and below a redshift of 0.1 as much more as the area of a halo is larger there.
+        4, and below a redshift of 0.1 as much more as the area of a halo is larger there, up to
+        16 times at 0.025.
     """
-    return MANY * np.maximum(1, NEAR / redshift) ** 2
+    return MANY * (NEAR / np.clip(redshift, NEAREST, NEAR)) ** 2
 
 
 def _factors(boost: float | Callable[[np.ndarray], np.ndarray], redshift: np.ndarray) -> np.ndarray:
-    """The boost at each redshift."""
-    return boost(redshift) if callable(boost) else np.full(redshift.shape, float(boost))
+    """The boost at each redshift.
+
+    Raises
+    ------
+    ValueError
+        If it is not above 0 everywhere.
+    """
+    factors = boost(redshift) if callable(boost) else np.full(redshift.shape, boost)
+    if not (np.all(factors > 0) and np.all(factors < np.inf)):
+        raise ValueError(f"boost is {_name(boost)}; it must be a factor above 0")
+    return factors
+
+
+def _name(boost: float | Callable[[np.ndarray], np.ndarray]) -> str:
+    return getattr(boost, "__name__", repr(boost)) if callable(boost) else f"{boost:g}"
+
+
+def _middles(edges: np.ndarray) -> np.ndarray:
+    """Middles of cells in the logarithm."""
+    return np.exp(0.5 * (edges[1:] + edges[:-1]))
 
 
 def _edges(low: float, high: float, cells_per_unit: int) -> np.ndarray:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PRESETS", "STRONG_DUST", "SkyPreset", "default_components", "sky_preset"]
 
-#: Dust that is, from one region to the next, as weak as in the cleanest fields and as strong as
-#: where clusters can just be found.
+#: Dust to train on: in some regions as weak as in the cleanest fields, in others so strong that
+#: clusters can just be found.
 STRONG_DUST = GalacticDust(amplitude=10.0, filaments=True, unevenness=1.2)
 
 

@@ -19,13 +19,17 @@ __all__ = ["SegmentationTrainer", "cell_book"]
 
 #: Validation patches that the network takes at a time.
 BATCH = 16
+#: Truth of a pixel from which on it is on the slope of a peak.
+SLOPE = 0.1
 
 
 def cell_book(answer: np.ndarray, truth: np.ndarray, cell: int, *, name: str = "") -> ScoreBook:
     """Score book of the square cells of patches.
 
     A cell has the highest answer in it as its score, and is a cluster if the truth is 1 in one of
-    its pixels. What is left over of a patch at its end is not looked at.
+    its pixels. A cell into which the peak of a cluster reaches from a neighbour says nothing: there
+    an answer is right, and would count as false. What is left over of a patch at its end is not
+    looked at.
 
     Parameters
     ----------
@@ -45,7 +49,9 @@ def cell_book(answer: np.ndarray, truth: np.ndarray, cell: int, *, name: str = "
     ValueError
         If no cell fits into a patch.
     """
-    return ScoreBook(_highest(answer, cell), _highest(truth, cell) >= 1, name=name)
+    scores, highest = _highest(answer, cell), _highest(truth, cell)
+    clear = (highest >= 1) | (highest < SLOPE)
+    return ScoreBook(scores[clear], highest[clear] >= 1, name=name)
 
 
 class SegmentationTrainer(Trainer):

@@ -34,7 +34,7 @@ def disc_map(
     shape : tuple of int
         Its shape (ny, nx).
     diameter : `~astropy.units.Quantity`, optional
-        Of a disc; a plain number is in arcmin. Pixels whose centre is within it are 1.
+        Of a disc, or of each; a plain number is in arcmin. Pixels whose centre is within it are 1.
 
     Returns
     -------
@@ -44,10 +44,10 @@ def disc_map(
     Raises
     ------
     ValueError
-        If the diameter is not positive.
+        If the diameter is not positive, or there are neither one nor as many as positions.
     """
-    radius = 0.5 * _arcmin(diameter, "diameter")
-    return _paint(_Places(positions, wcs, radius), shape, np.ones_like)
+    places = _Places(positions, wcs, 0.5 * _arcmin(diameter, "diameter", positions))
+    return _paint(places, shape, np.ones_like)
 
 
 def peak_map(
@@ -78,9 +78,9 @@ def peak_map(
     Raises
     ------
     ValueError
-        If sigma is not positive.
+        If sigma is not positive, or neither one nor as many as positions.
     """
-    places = _Places(positions, wcs, PEAK_REACH * _arcmin(sigma, "sigma"))
+    places = _Places(positions, wcs, PEAK_REACH * _arcmin(sigma, "sigma", positions))
     peaks = _paint(places, shape, lambda square: np.exp(-0.5 * PEAK_REACH**2 * square))
     x, y = np.rint([places.x, places.y])
     within = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
@@ -88,11 +88,16 @@ def peak_map(
     return peaks
 
 
-def _arcmin(angle: u.Quantity, name: str) -> np.ndarray:
+def _arcmin(angle: u.Quantity, name: str, positions: SkyCoord) -> np.ndarray:
+    """The angle at each of the positions."""
     value = u.Quantity(angle, u.arcmin).value
     if not (np.all(value > 0) and np.all(value < np.inf)):
         raise ValueError(f"{name} must be a positive angle; found {angle}")
-    return value
+    if value.ndim and value.shape != (positions.size,):
+        raise ValueError(
+            f"{name} must be one angle, or one a position ({positions.size}); found {value.size}"
+        )
+    return np.broadcast_to(value, positions.size)
 
 
 class _Places:
@@ -103,7 +108,6 @@ class _Places:
     """
 
     def __init__(self, positions: SkyCoord, wcs: WCS, radius: np.ndarray) -> None:
-        radius = np.broadcast_to(radius, positions.size)
         # each position, and those a radius to its east, north, west and south
         angles = [0, 90, 0, 270, 180] * u.deg
         steps = [0, 1, 1, 1, 1] * radius[:, None] * u.arcmin

@@ -138,11 +138,13 @@ class SurrogateSkies:
 
     @property
     def as_dict(self) -> dict[str, Any]:
-        """Hash of the maps and the mask, and where sources come from."""
+        """Hash of the maps and the mask, where sources come from, and what is painted."""
         return {
             "sky": "surrogate",
             "maps": _sha256(self.maps, self.masked),
             "sources": self.sources,
+            "components": [repr(component) for component in self.simulator.components],
+            "halos": repr(self.simulator.halos),
         }
 
 

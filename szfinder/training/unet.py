@@ -136,7 +136,8 @@ def train_unet_on_maps(
     test, validation : float, optional
         Where these parts of a map end, by default 0.13 and 0.2; not of HEALPix maps.
     training : `UNetTraining`, optional
-        Recipe, network and patches; its skies are not used.
+        Recipe, network and patches; its skies are not used. The sizes of the clusters are not
+        known: all are painted alike.
 
     Returns
     -------
@@ -182,8 +183,8 @@ def _patches(training: UNetTraining, preprocessing: Preprocessing, seed: int) ->
     """Patches of the sky of a seed."""
     sky = training.skies.sky(seed)
     clusters = training.clusters(sky)
-    paint = training.paint(clusters["theta500"])
-    return FlatPatches(sky.maps, clusters["sky_centroid"], preprocessing, paint=paint)
+    painter = training.painter(clusters["theta500"])
+    return FlatPatches(sky.maps, clusters["sky_centroid"], preprocessing, paint=painter)
 
 
 def _parts_of_map(
@@ -203,7 +204,7 @@ def _parts_of_map(
     for name in ("training", "validation"):
         mask = ~parts[name]
         try:
-            part = FlatPatches(maps, positions, preprocessing, paint=training.paint(), mask=mask)
+            part = FlatPatches(maps, positions, preprocessing, paint=training.painter(), mask=mask)
         except MapError as error:
             raise ValueError(
                 f"the {name} part of the map has no patch: {error}; or change test and validation, "
@@ -237,7 +238,7 @@ def _parts_of_sky(
     )  # fmt: skip
 
     def patches(part: str, preprocessing: Preprocessing) -> SkyPatches:
-        return SkyPatches(maps.maps, positions, preprocessing, part, paint=training.paint())
+        return SkyPatches(maps.maps, positions, preprocessing, part, paint=training.painter())
 
     rng = np.random.default_rng(training.seed)
     images, _ = patches("training", raw).batch(rng, N_PATCHES, occupied=0.0)

@@ -22,6 +22,10 @@ from szfinder.training.visible import visible_halos
 
 __all__ = ["UNET_TRAININGS", "UNetTraining"]
 
+#: Least standard deviation of a peak in units of theta500: the centre of a wide cluster is not as
+#: well known, and a small peak at it hard to paint.
+PEAK_PART = 0.125
+
 
 @dataclass(frozen=True)
 class UNetTraining:
@@ -40,8 +44,8 @@ class UNetTraining:
     cell : float
         Side in arcmin of the cells of validation maps, each of which has a cluster or not.
     sigma : float, optional
-        It is to paint peaks of this standard deviation in arcmin, by `peak_map`, or wider ones
-        where the cluster is wide; by default discs, by `disc_map`.
+        It is to paint peaks of this standard deviation in arcmin, by `peak_map`, and of an eighth
+        of theta500 where that is known and larger; by default discs, by `disc_map`.
     smoothing : float, optional
         In arcmin: maps are normalised by the contrast with what is around, as by ``local`` of
         `~szfinder.models.Preprocessing`. By default they are normalised by `fit_left_gaussian`.
@@ -78,11 +82,14 @@ class UNetTraining:
                     f"{name} must be from 1 to {len(seeds)}; found {getattr(self, name)!r}"
                 )
 
-    def paint(self, theta500: u.Quantity = 0 * u.arcmin) -> Callable[..., np.ndarray]:
+    def painter(self, theta500: u.Quantity | None = None) -> Callable[..., np.ndarray]:
         """Function of positions, WCS and shape that paints clusters, of these sizes if known."""
         if self.sigma is None:
             return disc_map
-        return partial(peak_map, sigma=np.maximum(self.sigma * u.arcmin, PEAK_PART * theta500))
+        sigma = self.sigma * u.arcmin
+        if theta500 is not None:
+            sigma = np.maximum(sigma, PEAK_PART * theta500)
+        return partial(peak_map, sigma=sigma)
 
     def clusters(self, sky: Sky) -> QTable:
         """Rows of the truth of a sky that are to be found."""
@@ -90,10 +97,6 @@ class UNetTraining:
             return sky.truth[select_halos(sky.truth)]
         return sky.truth[visible_halos(sky, self.min_snr)]
 
-
-#: Least standard deviation of a peak in units of theta500: the centre of a wide cluster is not as
-#: well known, and a small peak at it hard to paint.
-PEAK_PART = 0.125
 
 #: The network of Bonjean (2020); one of the same widths, and a wider one for maps with more detail.
 PAPER = {"filters": [8, 16, 32, 64, 128], "dropout": 0.2}

@@ -64,9 +64,8 @@ def test_unet_on_the_sphere(on_sphere, sphere, sphere_weights, tmp_path):
     (["--healpix"], "the map is not HEALPix"),
     (["--healpix", "--ivar", "150=a.fits"], "--ivar is for flat maps: leave it out with --healpix"),
     (["--finder", "unet", "--weights", "none"], "unknown preset 'none'"),
-    (["--finder", "unet"], "--finder unet needs --weights"),
 ], ids=["plot of tiles", "plot of threads", "plot of the sphere", "no block", "no thread",
-        "flat maps", "weights of the sphere", "weights", "no weights"])  # fmt: skip
+        "flat maps", "weights of the sphere", "weights"])  # fmt: skip
 def test_mistakes_get_one_line(arguments, tmp_path, monkeypatch, capsys, options, message):
     monkeypatch.chdir(tmp_path)
     assert main([*arguments, *options]) == 1
@@ -84,5 +83,7 @@ def test_weights_of_another_network(arguments, weights, capsys):
 def test_help_says_the_default_weights(capsys):
     with pytest.raises(SystemExit):
         main(["find", "--help"])
-    default = signature(CNNFinder).parameters["preset"].default
-    assert f"(default: {default})" in " ".join(capsys.readouterr().out.split())
+    cnn, unet = (signature(finder).parameters["preset"].default
+                 for finder in (CNNFinder, UNetSegmentFinder))  # fmt: skip
+    help_text = " ".join(capsys.readouterr().out.split())
+    assert f"(default: {cnn} for the cnn, {unet} for the unet)" in help_text

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from szfinder import MatchedFilterFinder, read_maps
+from szfinder import MatchedFilterFinder, UNetSegmentFinder, read_maps
 
 #: Signal-to-noise ratios of the union catalogue (Planck Collaboration XXVII 2016).
 PSZ2 = {
@@ -18,6 +18,8 @@ PSZ2 = {
 COMA = SkyCoord(194.953, 27.981, unit="deg")
 #: In the union catalogue at 9.4 and 7.3, and no clusters.
 DUST = ["G318.46+83.79", "G320.94+83.69"]
+#: Confirmed clusters in the corner of the field, and one more that is dust.
+IN_THE_CORNER, MORE_DUST = ["G152.33+81.28", "G160.83+81.66"], "G310.81+83.91"
 
 
 def position(name):
@@ -67,3 +69,21 @@ def test_dust_is_no_cluster(maps, sources):
         if sources is None:
             assert np.isfinite(score).all()
         assert not (score >= 3).any(), f"{name}: {np.nanmax(score):.1f}"
+
+
+@pytest.fixture(scope="module")
+def painted(maps):
+    pytest.importorskip("tensorflow", reason="networks need TensorFlow")
+    return UNetSegmentFinder("unet-planck").score_map(maps)
+
+
+def test_unet_finds_clusters_and_no_dust(painted):
+    """Coma and six or more of the other seven, at the threshold of validation skies."""
+    clusters = UNetSegmentFinder("unet-planck").detect(painted)
+    assert nearest(clusters, COMA)[1] < 10 * u.arcmin
+    found = [nearest(clusters, position(name))[1] < 5 * u.arcmin
+             for name in (*PSZ2, *IN_THE_CORNER)]  # fmt: skip
+    assert np.count_nonzero(found) >= 6
+    for name in (*DUST, MORE_DUST):
+        assert nearest(clusters, position(name))[1] > 10 * u.arcmin
+    assert len(clusters) < 15

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from szfinder.finders import CNNFinder
+from szfinder.finders import CNNFinder, UNetSegmentFinder
+from szfinder.maps import MapError
 from szfinder.models import Preset, available_presets
 from szfinder.models.preset import BUNDLED
 from szfinder.simulation import SkySimulator
@@ -18,7 +19,7 @@ WEIGHTS = "model.weights.h5"
 
 
 def test_there_are_some():
-    assert "deepsz-spt3g" in available_presets()
+    assert {"deepsz-spt3g", "unet-planck", "unet-spt3g"} <= set(available_presets())
 
 
 @pytest.fixture(params=available_presets())
@@ -59,12 +60,22 @@ def test_file_is_small(name):
     assert types == {True: {np.dtype("float16")}, False: {np.dtype("float32")}}
 
 
-def test_finds_the_most_massive_clusters():
+@pytest.mark.parametrize("preset, finder", [("deepsz", CNNFinder), ("spt3g", UNetSegmentFinder)])
+def test_finds_the_most_massive_clusters(preset, finder):
     pytest.importorskip("tensorflow", reason="networks need TensorFlow")
-    sky = SkySimulator.from_preset("deepsz", size=2, rng=1003).patch()
+    sky = SkySimulator.from_preset(preset, size=2, rng=1003).patch()
     truth = sky.truth[(sky.truth["mvir"] >= 2e14 * u.Msun) & (sky.truth["redshift"] >= 0.25)]
     largest = SkyCoord(truth["sky_centroid"][np.argsort(-truth["mvir"].value)[:5]])
     assert len(largest) == 5
-    clusters = CNNFinder()(sky.maps)
+    clusters = finder()(sky.maps)
     _, distance, _ = largest.match_to_catalog_sky(clusters["sky_centroid"])
     assert np.count_nonzero(distance.arcmin < 2) >= 4
+
+
+def test_advice_for_maps_of_another_instrument():
+    """Who takes the weights of one instrument to the maps of another is told which do fit."""
+    planck = SkySimulator.from_preset("planck-hfi", size=3, rng=1).patch().maps
+    with pytest.raises(MapError, match="or take the preset unet-planck$"):
+        Preset.load("unet-spt3g").check_maps(planck)
+    with pytest.raises(MapError, match="train a network for them$"):
+        Preset.load("deepsz-spt3g").check_maps(planck)

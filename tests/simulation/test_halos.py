@@ -190,4 +190,5 @@ def test_boost_by_redshift(lab):
 
 def test_many_and_near_halos():
     """Below a redshift of 0.1 as the solid angle of a radius, 1 / z^2; four times as many above."""
-    np.testing.assert_allclose(many_and_near(np.array([0.025, 0.05, 0.1, 1])), [64, 16, 4, 4])
+    found = many_and_near(np.array([0.005, 0.025, 0.05, 0.1, 1]))
+    np.testing.assert_allclose(found, [64, 64, 16, 4, 4])

@@ -216,12 +216,22 @@ def brute_force(answer, truth, cell):
 def test_cell_book(cell):
     rng = np.random.default_rng(cell)
     answer = rng.random((4, 12, 17, 1)).astype(np.float32)
-    truth = np.where(rng.random(answer.shape) < 0.05, 1, 0.99 * rng.random(answer.shape))
+    truth = np.where(rng.random(answer.shape) < 0.05, 1, 0.09 * rng.random(answer.shape))
     book = cell_book(answer, truth, cell, name="cells")
     assert isinstance(book, ScoreBook) and book.name == "cells"
     scores, labels = brute_force(answer, truth, cell)
     np.testing.assert_array_equal(book.scores, scores)
     np.testing.assert_array_equal(book.labels, labels)
+
+
+def test_cells_on_the_slope_of_a_peak():
+    """They are left out: the perfect answer to wide peaks at any place is all right."""
+    wcs, shape = wcs_for_patch(SkyCoord(10, 5, unit="deg"), [64, 64] * u.arcmin, 1 * u.arcmin)
+    x, y = np.random.default_rng(1).uniform(0, 63, (2, 4))
+    truth = peak_map(wcs.pixel_to_world(x, y), wcs, shape, sigma=4 * u.arcmin)[None, :, :, None]
+    book = cell_book(truth, truth, 8)
+    assert 1 < book.labels.sum() <= 4 < book.labels.size < 64
+    np.testing.assert_array_equal(book.labels, book.scores > 0.1)
 
 
 def test_cell_larger_than_a_patch(make_trainer):

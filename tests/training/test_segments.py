@@ -76,6 +76,10 @@ def test_peaks_of_their_own_sizes(grid, clusters):
     peaks = peak_map(clusters, wcs, shape, sigma=sigma * u.arcmin)
     lower = peaks < 1
     np.testing.assert_allclose(peaks[lower], np.exp(-0.5 * squares).max(axis=0)[lower], atol=4e-4)
+    with pytest.raises(
+        ValueError, match=r"sigma must be one angle, or one a position \(63\); .* 2"
+    ):
+        peak_map(clusters, wcs, shape, sigma=[1, 2] * u.arcmin)
 
 
 @pytest.mark.parametrize("paint", [disc_map, peak_map])

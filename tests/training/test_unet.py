@@ -86,6 +86,16 @@ def test_clusters():
         np.testing.assert_array_equal(found["mvir"].value, expected["mvir"].value)
 
 
+def test_wide_clusters_have_wide_peaks():
+    """What is painted of the same cluster, its size unknown, small and large."""
+    wcs, shape = wcs_for_patch(SkyCoord(10, 5, unit="deg"), [60, 60] * u.arcmin, 1 * u.arcmin)
+    position = wcs.pixel_to_world([30], [30])
+    areas = [SMALL.painter(size)(position, wcs, shape).sum()
+             for size in (None, [2] * u.arcmin, [40] * u.arcmin)]  # fmt: skip
+    assert areas[0] == areas[1]
+    assert areas[2] == pytest.approx(2 * np.pi * 5**2, rel=0.02)
+
+
 @pytest.fixture(scope="module")
 def trained(keras, tmp_path_factory):
     """A preset, and the folder of its training."""

@@ -6,9 +6,10 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
-from szfinder.maps import MapStack
-from szfinder.simulation import Sky
-from szfinder.training.visible import visible_halos
+from szfinder.evaluation import ideal_snr
+from szfinder.maps import Band, Beam, Instrument, MapStack, wcs_for_patch
+from szfinder.simulation import Halos, Noise, Sky, SkySimulator, ThermalSZ
+from szfinder.training.visible import measured_halos, visible_halos
 
 
 def truth_of(sky, *, x=None, y=None, y_c=None, theta500=None):
@@ -36,6 +37,27 @@ def test_bright_halos_and_no_others(crowd):
     visible = visible_halos(sky, 5.0)
     assert visible.dtype == bool
     assert visible.tolist() == [True, False, False, True, True, True]
+
+
+@pytest.mark.parametrize("noise", [1.0, 40.0])
+def test_own_signals_are_measured(noise):
+    """On a simulated sky: the true y_c, and with much noise the error of the ideal filter."""
+    band = Band("150", 150, Beam.from_fwhm(1.2), noise=noise)
+    halos = QTable({"sky_centroid": SkyCoord([0.2, 359.8, 0], [0.2, -0.2, 0], unit="deg"),
+                    "redshift": [0.2, 0.4, 0.9], "m500c": [6e14, 6e14, 6e14] * u.Msun})  # fmt: skip
+    simulator = SkySimulator(Instrument("mock", [band]), [ThermalSZ(scatter=0), Noise()],
+                             halos=Halos(catalogue=halos), rng=3)  # fmt: skip
+    grid = wcs_for_patch(SkyCoord(0, 0, unit="deg"), 1.2 * u.deg, 0.5 * u.arcmin)
+    sky = simulator.patch(*grid)
+    measured = measured_halos(sky)
+    error = measured["y_c_err"]
+    np.testing.assert_allclose(measured["y_c"], sky.truth["y_c"], rtol=0.06, atol=3 * error.max())
+    if noise < 10:
+        return
+    white = np.deg2rad(noise / 60) ** 2
+    ideal = ideal_snr(sky.truth, sky.instrument, lambda ell: np.full((ell.size, 1, 1), white),
+                      pixel_size=0.5 * u.arcmin, mass_bias=0.2)  # fmt: skip
+    np.testing.assert_allclose(sky.truth["y_c"] / error, ideal, rtol=0.1)
 
 
 def test_halves_of_what_is_measured(crowd):
