@@ -1,14 +1,16 @@
-r"""What can be known of a halo in the noise of real maps.
+r"""What can be known of a halo in the noise and the foregrounds of maps.
 
 The amplitude y and the size theta of a cluster are measured together. With the information of the
 matched filter on a shape s, I(s) = 1 / sigma^2(s) (Melin et al. 2006, eq. 10), the Fisher matrix of
 (y, ln theta) for the template tau and its derivative tau' = d tau / d ln theta is
 
-    [[I(tau),         y I(tau, tau')],
-     [y I(tau, tau'), y^2 I(tau')   ]] ,
+    [[I(tau),         y I(tau, tau')          ],
+     [y I(tau, tau'), y^2 I(tau') + 1 / PRIOR^2]] ,
 
-with I(a, b) = [I(a + b) - I(a) - I(b)] / 2. No unbiased estimate scatters less (Cramer-Rao): the
-`learned_ceiling` of halos that scatter so is that of someone who knows where every halo is.
+with I(a, b) = [I(a + b) - I(a) - I(b)] / 2, and the scatter of ln theta that halos have before
+anything is measured. The `learned_ceiling` of halos that scatter so is that of someone who knows
+where every halo is, and is told of no other; it is optimistic, since the scatter is around the
+truth even where a size cannot be measured at all.
 """
 
 import numpy as np
@@ -17,8 +19,10 @@ from szfinder import MatchedFilterFinder
 from szfinder.filters import gnfw_templates
 from szfinder.finders.filter_problem import FilterProblem
 
+#: Size of the gas in that of the halo: simulated skies have a mass bias of 0.2.
+GAS = np.cbrt(1 - 0.2)
 #: theta500 in arcmin for which the information is computed, and step of the derivative in its log.
-SIZES, STEP = np.geomspace(0.2, 60, 40), 0.05
+SIZES, STEP = np.geomspace(0.1, 200, 60), 0.05
 #: Scatter of ln theta among the halos, without any measurement.
 PRIOR = 1.0
 #: Central Compton parameter that fainter ones count as, for their logarithm.
@@ -37,7 +41,8 @@ def information(maps, theta500):
     table = []
     for size in SIZES:
         smaller, shape, larger = (
-            template.transform(ell) for template in gnfw_templates(size * np.exp([-STEP, 0, STEP]))
+            template.transform(ell)
+            for template in gnfw_templates(GAS * size * np.exp([-STEP, 0, STEP]))
         )
         slope = (larger - smaller) / (2 * STEP)
         own, second = of(shape), of(slope)

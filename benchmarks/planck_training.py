@@ -3,9 +3,10 @@
 ``python benchmarks/planck_training.py DATA FOLDER`` trains on surrogates of Planck's maps of the
 Coma field, in which the known clusters of PSZ2 and MCXC are masked, with sources from number
 counts: the network has seen neither the clusters of the field nor its sources and clouds. With
-``--skies mock`` it trains on the sky ``planck-training``, with ``--skies injected`` on the maps
-themselves with simulated clusters put into them. Some 17 CPU minutes each; a call goes on where
-another was stopped. DATA is as for ``planck_coma.py``, and ``unet_planck.py`` tests the result.
+``--skies mock`` it trains on mock skies alone, as ``szfinder train unet --preset unet-planck``
+does, which needs no DATA; with ``--skies injected`` on the maps themselves with simulated clusters
+put into them. Some 17 CPU minutes each; a call goes on where another was stopped. DATA is as for
+``planck_coma.py``, and ``unet_planck.py`` tests the result.
 """
 
 import argparse

@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from astropy.table import QTable, Table
+from astropy.table import QTable, Table, vstack
 from matplotlib.figure import Figure
 from planck_coma import (
     OUTLINE,
@@ -61,12 +61,12 @@ def main():
         n_found = f"{len(clusters)} detections above {finder.threshold:.3f}"
         print(f"\n{title}: {n_found}, of which not in PSZ2 {len(others)}")
         print(*others.pformat(max_lines=-1, max_width=-1), sep="\n")
-        images = finder.preset.preprocessing.to_images(maps.data[None])[0]
+        planes = finder.preset.check_maps(maps)
+        images = finder.preset.preprocessing.to_images(maps.data[None, planes])[0]
         draw(options.output / "pieces" / title, maps, images, score_map, clusters)
         write(options.output, f"others_{title}", others)
         if name == options.presets[0]:
-            found = UNetSegmentFinder(name, threshold=THRESHOLDS[0]).detect(score_map)
-            write(options.output, "recovered", recovered(found, maps.wcs, psz2, mcxc))
+            write(options.output, "recovered", recovered(name, score_map, psz2, mcxc))
             figure = draw_field(maps, score_map, clusters, psz2)
             write_small(figure, options.output / "coma_unet.png")
     remarks = np.where(psz2["artefact"], "dust", np.where(psz2["in Coma"], "in Coma", ""))
@@ -82,17 +82,24 @@ def write(folder, name, table):
         table.write(aside, format="ascii.ecsv", overwrite=True)
 
 
-def recovered(clusters, wcs, psz2, mcxc):
+def recovered(preset, score_map, psz2, mcxc):
     """How many objects are found above each p, and how many detections are none of them."""
     catalogues = {
         "clusters of PSZ2": psz2[~psz2["artefact"]],
         "artefacts of PSZ2": psz2[psz2["artefact"]],
-        "MCXC": mcxc[wcs.footprint_contains(mcxc["position"])],
+        "MCXC": mcxc[score_map.wcs.footprint_contains(mcxc["position"])],
     }
     catalogues = {
         name: QTable({"sky_centroid": table["position"]}) for name, table in catalogues.items()
     }
-    curve = recovery_curve(clusters, catalogues, THRESHOLDS)
+    found = [
+        recovery_curve(
+            UNetSegmentFinder(preset, threshold=threshold).catalogue(score_map),
+            catalogues, threshold,
+        )
+        for threshold in THRESHOLDS
+    ]  # fmt: skip
+    curve = vstack(found)
     print("\nfound above p", *curve.pformat(max_lines=-1, max_width=-1), sep="\n")
     return curve
 

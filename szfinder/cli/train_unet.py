@@ -63,7 +63,8 @@ def add_parser(networks: argparse._SubParsersAction) -> None:
     add_options(observed, "--catalogue", "--test-end", "--validation-end")
     add = observed.add_argument
     add("--surrogates", action="store_true",
-        help="learn from simulated skies that have the statistics of the maps")  # fmt: skip
+        help="learn from simulated skies with the power of the maps, and many clusters and strong "
+        "dust besides")  # fmt: skip
     add("--sources", choices=["counts", "own"],
         help="whether the bright sources of these skies are drawn from number counts, as they must "
         "be if clusters are then looked for in the same maps, or are those of the maps, put down "

@@ -42,9 +42,9 @@ class UNetSegmentFinder(SZFinder):
 
     Parameters
     ----------
-    preset : str, path-like or `~szfinder.models.Preset`
-        Trained weights: the name of a preset that comes with the package, ``unet-spt3g`` or
-        ``unet-planck``, or a folder, as from `~szfinder.training.train_unet`.
+    preset : str, path-like or `~szfinder.models.Preset`, optional
+        Trained weights: the name of a preset that comes with the package, ``unet-spt3g``, which is
+        the default, or ``unet-planck``; or a folder, as from `~szfinder.training.train_unet`.
     threshold : float, optional
         Least score of a detection, below 1. By default that with the highest F1 on the skies the
         preset was validated on, cell by cell (see `~szfinder.training.UNetTraining`). Bonjean takes

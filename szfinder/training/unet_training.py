@@ -103,7 +103,8 @@ PAPER = {"filters": [8, 16, 32, 64, 128], "dropout": 0.2}
 NORMALIZED = {"dropout": 0.0, "activation": "silu", "batch_normalization": True,
               "output_bias": -2.19}  # fmt: skip
 
-#: Trainings by name: for Planck HFI, for SPT-3G, and that of the paper.
+#: Trainings by name: for Planck HFI, for SPT-3G, and that of the paper. The preset unet-planck of
+#: the package was trained so on `SurrogateSkies` of Planck's maps in place of mock skies.
 UNET_TRAININGS = {
     "unet-planck": UNetTraining(
         MockSkies("planck-training"),
