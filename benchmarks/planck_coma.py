@@ -187,9 +187,9 @@ def plot_field(score_map, clusters, psz2, mcxc):
     return figure
 
 
-def label(axes, text, centre, shape):
+def label(axes, text, centre, shape, *, left=False):
     """Write beside a detection, within the map."""
-    side = -1 if centre[0] > 0.85 * shape[1] else 1
+    side = -1 if left or centre[0] > 0.85 * shape[1] else 1
     along = "top" if centre[1] > 0.95 * shape[0] else "center"
     axes.annotate(text, centre, xytext=(11 * side, 0), textcoords="offset points",
                   color="white", fontsize=7.5, path_effects=OUTLINE, linespacing=1.15,

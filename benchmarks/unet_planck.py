@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable, Table, vstack
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from planck_coma import (
     OUTLINE,
@@ -36,6 +37,8 @@ from szfinder.utils.files import replacing
 PIECE = 61
 #: Values of p above which objects are counted.
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+#: Distance in pixels below which the names of two detections would overlap.
+CROWDED = 40
 #: theta500 in arcmin of the template that Compton y is measured with for the figure.
 SIZE = 8.0
 
@@ -67,7 +70,7 @@ def main():
         write(options.output, f"others_{title}", others)
         if name == options.presets[0]:
             write(options.output, "recovered", recovered(name, score_map, psz2, mcxc))
-            figure = draw_field(maps, score_map, clusters, psz2)
+            figure = draw_field(maps, score_map, clusters, psz2, mcxc)
             write_small(figure, options.output / "coma_unet.png")
     remarks = np.where(psz2["artefact"], "dust", np.where(psz2["in Coma"], "in Coma", ""))
     objects["remark"] = remarks
@@ -117,19 +120,20 @@ def others_of(clusters, psz2, mcxc):
     })  # fmt: skip
 
 
-def draw_field(maps, score_map, clusters, psz2):
+def draw_field(maps, score_map, clusters, psz2, mcxc):
     """What the network paints of the field, beside the Compton y of one template."""
     template = gnfw_templates([SIZE])
     filtered = MatchedFilterFinder(templates=template).score_map(maps)
     panels = {
         rf"Compton $y$ by the matched filter, $\theta_{{500}}$ = {SIZE:g}$'$  [$10^{{-5}}$]": (
-            1e5 * filtered.layers["y_c"], -6, 6, "RdBu_r"),
-        "p painted by the U-Net": (score_map.data, 0, 0.8, "cividis"),
+            1e5 * filtered.layers["y_c"], {"vmin": -6, "vmax": 6, "cmap": "RdBu_r"}),
+        "p painted by the U-Net": (
+            score_map.data, {"norm": PowerNorm(0.5, vmin=0, vmax=0.8), "cmap": "cividis"}),
     }  # fmt: skip
     figure = Figure(figsize=(12, 6.4), layout="constrained")
     axes = figure.subplots(1, 2, subplot_kw={"projection": maps.wcs})
-    for ax, (title, (image, low, high, colours)) in zip(axes, panels.items()):
-        drawn = ax.imshow(image, origin="lower", vmin=low, vmax=high, cmap=colours)
+    for ax, (title, (image, colours)) in zip(axes, panels.items()):
+        drawn = ax.imshow(image, origin="lower", **colours)
         figure.colorbar(drawn, ax=ax, location="bottom", shrink=0.7, pad=0.02)
         ax.set(title=title, xlabel="RA", ylabel="Dec")
         ax.plot(*maps.wcs.world_to_pixel(psz2["position"][psz2["artefact"]]), "x", ms=7,
@@ -140,10 +144,20 @@ def draw_field(maps, score_map, clusters, psz2):
         centre = row["x_centroid"], row["y_centroid"]
         for ax in axes:
             ax.plot(*centre, "o", ms=17, mfc="none", mec="white", mew=1.3, path_effects=OUTLINE)
-        known = counterpart(psz2, row["sky_centroid"])
-        name = "not in PSZ2" if known is None else known["name"]
-        label(axes[1], f"{name}\np = {row['score']:.2f}", centre, maps.shape)
+        known = [counterpart(catalogue, row["sky_centroid"]) for catalogue in (psz2, mcxc)]
+        names = [entry["name"] for entry in known if entry is not None]
+        crowded = any(other["id"] < row["id"] and distance(row, other) < CROWDED
+                      for other in clusters)  # fmt: skip
+        left = crowded or centre[0] > 0.8 * maps.shape[1]
+        name = names[0] if names else "not in PSZ2 or MCXC"
+        label(axes[1], f"{name}\np = {row['score']:.2f}", centre, maps.shape, left=left)
     return figure
+
+
+def distance(one, other):
+    """Distance of two detections in pixels."""
+    return np.hypot(one["x_centroid"] - other["x_centroid"],
+                    one["y_centroid"] - other["y_centroid"])  # fmt: skip
 
 
 def draw(folder, maps, images, score_map, clusters):

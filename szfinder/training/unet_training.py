@@ -119,7 +119,7 @@ UNET_TRAININGS = {
     ),
     "unet-spt3g": UNetTraining(
         MockSkies("spt3g"),
-        HeatMapRecipe(),
+        HeatMapRecipe(n_batches=5000),
         {"filters": [12, 32, 96, 192], **NORMALIZED},
         image_size=128,
         cell=6.0,

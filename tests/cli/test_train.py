@@ -13,7 +13,7 @@ from szfinder.maps import wcs_for_patch
 from szfinder.models import Preset
 
 MAPS = ["--maps", "150=a.fits", "--instrument", "spt3g", "--catalogue", "c.ecsv"]
-SHORT = ["train", "cnn", "--width", "4", "--batches", "300"]
+SHORT = ["train", "cnn", "--width", "4", "--batches", "60"]
 
 
 def test_training_leaves_a_preset_that_finds(tmp_path, capsys):
@@ -24,9 +24,9 @@ def test_training_leaves_a_preset_that_finds(tmp_path, capsys):
     assert "validation_auc" in capsys.readouterr().out
     preset = Preset.load(folder / "preset")
     assert preset.card["data"]["sky"] == "deepsz"
-    options = "--preset deepsz-spt3g --batches 300 --width 4 --skies 2 --size 1.5"
+    options = "--preset deepsz-spt3g --batches 60 --width 4 --skies 2 --size 1.5"
     assert preset.card["command"] == f"szfinder train cnn {options}"
-    assert preset.card["data"]["max_batches"] == [300] and preset.card["data"]["n_skies"] == 2
+    assert preset.card["data"]["max_batches"] == [60] and preset.card["data"]["n_skies"] == 2
     assert preset.preprocessing.bands == ("90", "148", "219")
     assert CNNFinder(preset).threshold == preset.calibration["thresholds"]["f1"]
     before = (folder / "preset" / "model.weights.h5").read_bytes()
@@ -57,7 +57,7 @@ def test_training_on_maps_of_ones_own(observed, tmp_path, capsys):
     pytest.importorskip("keras")
     paths, catalogue = observed
     maps = [f"{band}={path}" for band, path in paths.items()]
-    arguments = ["train", "cnn", "--width", "8", "--batches", "300", "--maps", *maps,
+    arguments = ["train", "cnn", "--width", "8", "--batches", "150", "--maps", *maps,
                  "--catalogue", str(catalogue), "--instrument", "spt3g", "--validation-end", "0.25",
                  "-o", str(tmp_path / "cnn")]  # fmt: skip
     assert main(arguments) == 0, capsys.readouterr().err
