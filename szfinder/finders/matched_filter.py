@@ -220,7 +220,7 @@ class MatchedFilterFinder(SZFinder):
                 f"found {len(templates)}"
             )
         if templates is not None and not len(templates):
-            templates = None  # of no position
+            templates = None  # as there are no positions either
         with single_blas_thread():
             return self._measure_at(as_map_stack(maps), positions, templates, mask)
 
