@@ -21,11 +21,12 @@ from szfinder import MatchedFilterFinder
 from szfinder.evaluation import ScoreBook, select_halos
 from szfinder.filters import gnfw_templates
 from szfinder.finders.filter_problem import FilterProblem
+from szfinder.training.visible import MASS_BIAS
 
 #: theta500 in arcmin of the templates, and of the clusters that the S/N is computed for.
 SIZES, CLUSTERS = np.array([1.0, 2.0, 4.0, 8.0]), np.geomspace(0.1, 200, 60)
-#: Size of the gas in that of the halo: simulated skies have a mass bias of 0.2.
-GAS = np.cbrt(1 - 0.2)
+#: Size of the gas of simulated skies in that of the halo.
+GAS = np.cbrt(1 - MASS_BIAS)
 #: Mass in Msun below which halos are left out.
 FLOOR = 5e13
 

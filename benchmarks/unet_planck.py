@@ -57,7 +57,7 @@ def main():
     for name in options.presets:
         finder = UNetSegmentFinder(name, threshold=options.threshold)
         score_map = finder.score_map(maps)
-        title = Path(name).parent.name if Path(name).name == "preset" else name
+        title = title_of(name)
         objects[title] = np.round(highest(score_map, psz2["position"]), 3)
         clusters = finder.detect(score_map)
         others = others_of(clusters, psz2, mcxc)
@@ -76,6 +76,11 @@ def main():
     objects["remark"] = remarks
     print("\nhighest p within 5 arcmin", *objects.pformat(max_lines=-1, max_width=-1), sep="\n")
     write(options.output, "objects", objects)
+
+
+def title_of(preset):
+    """A preset's name, or that of the folder its training was in."""
+    return Path(preset).parent.name if Path(preset).name == "preset" else preset
 
 
 def write(folder, name, table):

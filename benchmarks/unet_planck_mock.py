@@ -16,11 +16,11 @@ import astropy.units as u
 import numpy as np
 from astropy.table import Table
 from seeds import TEST_SEEDS
+from unet_planck import title_of, write
 
 from szfinder import MatchedFilterFinder, SkySimulator, UNetSegmentFinder
 from szfinder.evaluation import inside, match_detections
 from szfinder.training.visible import measured_halos
-from szfinder.utils.files import replacing
 
 #: Expected S/N of the halos that a detection may be of, and of those that are to be found.
 TRUE, WANTED = 3.0, (4.5, 6.0, 8.0)
@@ -38,11 +38,11 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("unet-planck"))
     options = parser.parse_args()
     finders = {"matched filter": MatchedFilterFinder(threshold=LEAST)}
-    finders |= {title(name): UNetSegmentFinder(name) for name in options.presets}
+    finders |= {title_of(name): UNetSegmentFinder(name) for name in options.presets}
     rows = []
     for sky in ("planck-hfi", "planck-training"):
         fields = [measure(sky, seed, finders) for seed in TEST_SEEDS[: options.fields]]
-        n_found = sum(len(field[title(options.presets[0])][0]) for field in fields)
+        n_found = sum(len(field[title_of(options.presets[0])][0]) for field in fields)
         scores = np.concatenate([field["matched filter"][0] for field in fields])
         equal = np.sort(scores)[-np.clip(n_found, 1, scores.size)]
         for name in finders:
@@ -52,14 +52,7 @@ def main():
                 rows.append({"sky": sky, "finder": name, **scored(fields, name, threshold)})
     table = Table(rows=rows)
     print(*table.pformat(max_lines=-1, max_width=-1), sep="\n")
-    options.output.mkdir(parents=True, exist_ok=True)
-    with replacing(options.output / "mock.ecsv") as aside:
-        table.write(aside, format="ascii.ecsv", overwrite=True)
-
-
-def title(name):
-    """A preset's name, or that of the folder its training was in."""
-    return Path(name).parent.name if Path(name).name == "preset" else name
+    write(options.output, "mock", table)
 
 
 def measure(preset, seed, finders):

@@ -5,7 +5,7 @@ from astropy.table import QTable
 
 from szfinder.filters import gnfw_templates
 from szfinder.finders import MatchedFilterFinder
-from szfinder.simulation import Sky
+from szfinder.simulation import Arnaud2010, Sky
 
 __all__ = ["measured_halos", "visible_halos"]
 
@@ -14,7 +14,7 @@ OWN_PART = 0.5
 #: Sizes of templates for each factor of e.
 SIZES_PER_E = 10
 #: Of the pressure model of simulated skies: the gas of a halo has the size of (1 - b) M500.
-MASS_BIAS = 0.2
+MASS_BIAS = Arnaud2010().mass_bias
 
 
 def visible_halos(sky: Sky, min_snr: float) -> np.ndarray:
