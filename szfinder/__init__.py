@@ -15,6 +15,7 @@ __version__ = "0.1.dev0"
 
 _HOMES = {
     "CNNFinder": "szfinder.finders",
+    "EnsembleFinder": "szfinder.finders",
     "Instrument": "szfinder.maps",
     "MapStack": "szfinder.maps",
     "MatchedFilterFinder": "szfinder.finders",

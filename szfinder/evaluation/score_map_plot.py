@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_score_map"]
 
-#: Range of scores that the colours span: from its negative to twice it.
+#: Signal-to-noise ratios that the colours span: from its negative to twice it.
 COLOUR_SCALE = 4.0
 #: Detections that are labelled.
 MAX_LABELS = 40
@@ -46,16 +46,17 @@ def plot_score_map(
 
         figure = Figure(figsize=(8, 7), layout="constrained")
         axes = figure.add_subplot(projection=score_map.wcs)
+    label, low, high = _scale(score_map)
     image = axes.imshow(
         score_map.data,
         origin="lower",
         cmap="cividis",
-        vmin=-COLOUR_SCALE,
-        vmax=2 * COLOUR_SCALE,
+        vmin=low,
+        vmax=high,
         interpolation="nearest",
     )
     axes.set_facecolor("0.75")
-    axes.figure.colorbar(image, ax=axes, label="score (signal-to-noise ratio)", extend="both")
+    axes.figure.colorbar(image, ax=axes, label=label, extend="neither" if high == 1 else "both")
     if wcs_to_celestial_frame(score_map.wcs).name == "galactic":
         axes.set_xlabel("Galactic longitude")
         axes.set_ylabel("Galactic latitude")
@@ -64,11 +65,11 @@ def plot_score_map(
         axes.set_ylabel("declination (ICRS)")
     axes.coords.grid(color="white", alpha=0.2)
     if clusters is not None:
-        _mark(axes, clusters, max(score_map.data.shape) / 60)
+        _mark(axes, clusters, max(score_map.data.shape) / 60, digits=2 if high == 1 else 1)
     return axes
 
 
-def _mark(axes: "Axes", clusters: QTable, radius: float) -> None:
+def _mark(axes: "Axes", clusters: QTable, radius: float, *, digits: int) -> None:
     from matplotlib.patches import Circle
 
     doubtful = (np.asarray(clusters["flags"]) & ~FLAGS["blended"]) > 0
@@ -78,7 +79,7 @@ def _mark(axes: "Axes", clusters: QTable, radius: float) -> None:
         axes.add_patch(Circle(centre, radius, fill=False, color="white", lw=1.2, ls=style))
         if number < MAX_LABELS:
             axes.annotate(
-                f"{row['score']:.1f}",
+                f"{row['score']:.{digits}f}",
                 centre,
                 xytext=(6, 6),
                 textcoords="offset points",
@@ -86,3 +87,12 @@ def _mark(axes: "Axes", clusters: QTable, radius: float) -> None:
                 fontsize=8,
                 annotation_clip=True,
             )
+
+
+def _scale(score_map: ScoreMap) -> tuple[str, float, float]:
+    """What the colours stand for, and the scores that they span."""
+    if np.nanmax(score_map.data, initial=0) <= 1:
+        return "score (0 to 1)", 0.0, 1.0
+    if "method" in score_map.meta:
+        return "score (rank)", 0.0, 2 * score_map.meta["threshold"]
+    return "score (signal-to-noise ratio)", -COLOUR_SCALE, 2 * COLOUR_SCALE

@@ -11,8 +11,8 @@ from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
 from astropy.table import QTable
 
-from szfinder.finders.catalogue import COLUMNS, FLAGS, NoDetectionsWarning, make_catalogue
-from szfinder.finders.detection import centroids, label_objects, peaks
+from szfinder.finders.catalogue import FLAGS, NoDetectionsWarning, column_of, make_catalogue
+from szfinder.finders.detection import centroids, label_objects, peaks, touching
 from szfinder.finders.flat import flat_pieces
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.sphere import sky_pieces
@@ -40,10 +40,14 @@ class SZFinder(ABC):
         Least score of a detection.
     """
 
+    #: Name of what it is, by which an ensemble calls it.
+    kind: str = "finder"
     #: Least height of a peak above the pass to a higher one that makes it a detection of its own.
     prominence: float | None = None
     #: Greatest score there is: the summit between pixels is not taken to be higher.
     max_score: float = np.inf
+    #: Whether scores are those of the summits between pixels, rather than of the highest pixels.
+    between_pixels: bool = True
 
     def __init__(self, *, threshold: float) -> None:
         if not 0 < threshold < np.inf:
@@ -165,7 +169,9 @@ class SZFinder(ABC):
         """Catalogue of the objects in a score map.
 
         Connected pixels above the threshold are an object; peaks that stand out from one another
-        are objects of their own. Positions are centroids weighted with the score, the layers are
+        are objects of their own. A finder that has told objects apart itself says so in the layer
+        ``objects``: the number of the object that a pixel belongs to, or 0. Positions are centroids
+        weighted with the score, the layers are
         sampled at the peaks.
 
         Parameters
@@ -192,9 +198,9 @@ class SZFinder(ABC):
     def catalogue(self, score_map: ScoreMap) -> QTable:
         """The catalogue of `detect`, without a warning where it is empty."""
         score = score_map.data
-        labels, blended = label_objects(score, self.threshold, prominence=self.prominence)
+        labels, blended = self._objects(score_map)
         y, x, summit = peaks(score, labels)
-        summit = np.minimum(summit, self.max_score)
+        summit = np.minimum(summit, self.max_score) if self.between_pixels else score[y, x]
         y_centroid, x_centroid = centroids(score, labels)
         values = {
             "x_centroid": x_centroid,
@@ -207,11 +213,20 @@ class SZFinder(ABC):
             sampled = layer[y, x]
             if name == "flags":
                 values["flags"] = values["flags"] | sampled.astype(int)
-            elif name in COLUMNS:
-                scale = summit / score[y, x] if COLUMNS[name].per_score else 1.0
-                values[name] = sampled * scale
+            elif (column := column_of(name)) is not None:
+                values[name] = sampled * summit / score[y, x] if column.per_score else sampled
         positions = SkyCoord(score_map.wcs.pixel_to_world(x_centroid, y_centroid))
         return make_catalogue(values, positions, {**score_map.meta, "threshold": self.threshold})
+
+    def _objects(self, score_map: ScoreMap) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of the objects from 1, and which of them touch another one."""
+        score = score_map.data
+        if "objects" not in score_map.layers:
+            return label_objects(score, self.threshold, prominence=self.prominence)
+        known = np.where(score > self.threshold, score_map.layers["objects"], 0)
+        numbers, labels = np.unique(np.append(0, known), return_inverse=True)
+        labels = labels[1:].reshape(score.shape)
+        return labels, touching(labels, numbers.size - 1)
 
     def _warn_nothing_found(self, highest: float) -> None:
         if np.isfinite(highest):

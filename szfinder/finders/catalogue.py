@@ -14,7 +14,16 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 import szfinder
 
-__all__ = ["COLUMNS", "FLAGS", "Column", "NoDetectionsWarning", "iau_names", "make_catalogue"]
+__all__ = [
+    "COLUMNS",
+    "FLAGS",
+    "MEMBER_COLUMNS",
+    "Column",
+    "NoDetectionsWarning",
+    "column_of",
+    "iau_names",
+    "make_catalogue",
+]
 
 
 class NoDetectionsWarning(AstropyUserWarning):
@@ -68,11 +77,34 @@ COLUMNS = {
     )
 }
 
+#: Columns of an ensemble, one for each member, whose name follows after an underscore.
+MEMBER_COLUMNS = {
+    column.name: column
+    for column in (
+        Column("score", "Score of the member, the highest nearby"),
+        Column("rank", "Its rank: -log10 of the part of the reference with a higher score"),
+        Column("probability", "Probability that the member gives"),
+        Column("found", "Whether the member alone would have found it", kind=bool),
+    )
+}
+
 #: Bits of the column ``flags``.
 FLAGS = {"edge": 1, "source": 2, "blended": 4}
 
 #: Columns that every catalogue has.
 COMMON = ("id", "name", "sky_centroid", "x_centroid", "y_centroid", "score", "n_pixels", "flags")
+
+
+def column_of(name: str) -> Column | None:
+    """The column that a name stands for; None where it is none of a catalogue.
+
+    Parameters
+    ----------
+    name : str
+        One of `COLUMNS`, or of `MEMBER_COLUMNS` with a member: ``score_unet``.
+    """
+    quantity, _, member = name.partition("_")
+    return COLUMNS.get(name) or (MEMBER_COLUMNS.get(quantity) if member else None)
 
 
 def iau_names(positions: SkyCoord) -> list[str]:
@@ -106,7 +138,8 @@ def make_catalogue(
     Parameters
     ----------
     values : dict of str to `~numpy.ndarray`
-        Columns of numbers, ``score`` among them, in the units of `COLUMNS`.
+        Columns of numbers, ``score`` among them, in the units of `COLUMNS`; those of the members
+        of an ensemble come last.
     positions : `~astropy.coordinates.SkyCoord`
         Sky positions.
     meta : dict
@@ -124,10 +157,10 @@ def make_catalogue(
         id=np.arange(1, order.size + 1), name=iau_names(positions), sky_centroid=positions
     )
     table = QTable()
-    for name, column in COLUMNS.items():
-        if name not in filled:
-            continue
-        value = filled[name]
+    names = [name for name in COLUMNS if name in filled]
+    names += [name for name in filled if name not in COLUMNS]
+    for name in names:
+        column, value = column_of(name), filled[name]
         if column.kind is not SkyCoord:
             value = np.asarray(value, dtype="U24" if column.kind is str else column.kind)
         table[name] = value if column.unit is None else value << column.unit

@@ -84,6 +84,7 @@ class CNNFinder(SZFinder):
     Lin et al. 2021, MNRAS 507, 4149, sections 2.2 and 3.4.2.
     """
 
+    kind = "cnn"
     #: Splits the plateaus of two clusters that touch, and not the noise on one.
     prominence = 0.05
     max_score = 1.0

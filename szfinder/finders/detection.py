@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from szfinder.filters.painting import peak_offsets
 
-__all__ = ["centroids", "label_objects", "peaks"]
+__all__ = ["centroids", "label_objects", "peaks", "touching"]
 
 #: Pixels above this part of the peak score give the position.
 CORE = 0.6
@@ -116,6 +116,27 @@ def centroids(score: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nda
         positions.append(((weight * y).sum() / weight.sum(), (weight * x).sum() / weight.sum()))
     y, x = np.array(positions).reshape(-1, 2).T
     return y, x
+
+
+def touching(labels: np.ndarray, n_labels: int) -> np.ndarray:
+    """Which objects touch another one, corners included.
+
+    Parameters
+    ----------
+    labels : `~numpy.ndarray` of int
+        Shape (ny, nx): 0 for the background, 1 to n for the objects.
+    n_labels : int
+        Their number.
+
+    Returns
+    -------
+    `~numpy.ndarray` of bool
+        Shape (n,).
+    """
+    highest = ndimage.maximum_filter(labels, 3)
+    lowest = ndimage.minimum_filter(np.where(labels > 0, labels, n_labels + 1), 3)
+    beside = (labels > 0) & ((highest != labels) | (lowest != labels))
+    return np.bincount(labels[beside], minlength=n_labels + 1)[1:] > 0
 
 
 def _split(score: np.ndarray, prominence: float) -> np.ndarray:

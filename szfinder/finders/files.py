@@ -62,7 +62,7 @@ def write_regions(clusters: QTable, path: str | os.PathLike) -> None:
     if "theta_c" in clusters.colnames:
         radius = np.maximum(REGION_RADIUS * clusters["theta_c"], LEAST_RADIUS)
     circles = [
-        CircleSkyRegion(row["sky_centroid"], size, meta={"text": f"{row['score']:.1f}"})
+        CircleSkyRegion(row["sky_centroid"], size, meta={"text": f"{row['score']:.3g}"})
         for row, size in zip(clusters, radius)
     ]
     with replacing(path) as aside:

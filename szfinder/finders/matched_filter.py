@@ -55,11 +55,14 @@ class MatchedFilterFinder(SZFinder):
         Least flux of a point source in mJy.
     deproject : {"cib", "dust"} or array_like, optional
         Null a spectrum: a greybody, or the response of each band in any common unit of temperature.
+    keep_templates : sequence of int, optional
+        Numbers of templates, from 0, whose signal-to-noise ratios are layers ``snr_NUMBER`` of the
+        score map: how it changes with size tells more of a cluster than the best size does.
 
     Raises
     ------
     ValueError
-        If an option is not one of its values.
+        If an option is not one of its values, or there is no such template.
 
     References
     ----------
@@ -72,6 +75,7 @@ class MatchedFilterFinder(SZFinder):
     >>> clusters = finder(maps)  # doctest: +SKIP
     """
 
+    kind = "matched_filter"
     prominence = 1.5
 
     def __init__(
@@ -85,6 +89,7 @@ class MatchedFilterFinder(SZFinder):
         source_threshold: float = 5.0,
         source_flux: float = 0.0,
         deproject: str | Sequence[float] | None = None,
+        keep_templates: Sequence[int] = (),
     ) -> None:
         super().__init__(threshold=threshold)
         given = isinstance(covariance, BandCovariance) or callable(covariance)
@@ -116,6 +121,7 @@ class MatchedFilterFinder(SZFinder):
         self.source_threshold = float(source_threshold)
         self.source_flux = float(source_flux)
         self.deproject = deproject
+        self.keep_templates = tuple(keep_templates)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -130,6 +136,7 @@ class MatchedFilterFinder(SZFinder):
             "source_threshold": self.source_threshold,
             "source_flux": self.source_flux,
             "deproject": self.deproject if self.deproject is None else str(self.deproject),
+            "keep_templates": " ".join(map(str, self.keep_templates)),
         }
 
     def score_map(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> ScoreMap:
@@ -138,15 +145,18 @@ class MatchedFilterFinder(SZFinder):
         The best is the one with the highest amplitude over the noise that the filter expects: sizes
         whose noise it underestimates are not favoured over others. The layers are ``theta_c``,
         ``y_c``, ``y_c_err``, ``snr`` and, for templates that have an R500, ``y500``, of the
-        best template; and ``flags``. Parameters and result as in `SZFinder.score_map`.
+        best template; ``flags``; and those of ``keep_templates``. Parameters
+        and result as in `SZFinder.score_map`.
         """
         with single_blas_thread():
             return self._score_map(as_map_stack(maps), mask)
 
     def _score_map(self, maps: MapStack, mask: np.ndarray | None) -> ScoreMap:
         problem = FilterProblem(self, maps, mask)
-        separation = problem.separate()
         templates = problem.templates
+        self._check_kept(len(templates))
+        separation = problem.separate()
+        kept = {}
         best_fit = np.full(problem.grid.shape, -np.inf, np.float32)
         best = np.zeros(problem.grid.shape, np.int16)
         y_c, y_c_err = np.zeros((2, *problem.grid.shape), np.float32)
@@ -156,6 +166,8 @@ class MatchedFilterFinder(SZFinder):
             layers = (best_fit, fit), (best, index), (y_c, amplitude), (y_c_err, error)
             for layer, value in layers:
                 np.copyto(layer, value, where=better)
+            if index in self.keep_templates:
+                kept[f"snr_{index}"] = amplitude / error
         snr = y_c / y_c_err
         snr[~problem.use] = np.nan
         layers = {
@@ -164,6 +176,7 @@ class MatchedFilterFinder(SZFinder):
             "y_c": y_c,
             "y_c_err": y_c_err,
             "flags": problem.flags(separation),
+            **kept,
         }
         y500 = np.array([template.y500_per_y_c for template in templates])
         if np.isfinite(y500).all():
@@ -178,6 +191,14 @@ class MatchedFilterFinder(SZFinder):
             "n_sources": sum(len(sources) for sources in separation.sources),
         }
         return ScoreMap(snr, problem.maps.wcs, layers=layers, meta=meta)
+
+    def _check_kept(self, n_templates: int) -> None:
+        unknown = set(self.keep_templates) - set(range(n_templates))
+        if unknown:
+            raise ValueError(
+                f"keep_templates names {', '.join(map(str, sorted(unknown)))}; expected numbers "
+                f"from 0 to {n_templates - 1}, of the templates there are"
+            )
 
     def measure_at(
         self,

@@ -22,6 +22,7 @@ from scipy.spatial import cKDTree
 
 from szfinder.finders.score_map import ScoreMap
 from szfinder.maps import MapError, MapStack
+from szfinder.utils.errors import put_in_front
 
 if TYPE_CHECKING:
     from szfinder.finders.base import SZFinder
@@ -187,7 +188,7 @@ def _on_tile(work: Callable, finder: "SZFinder", piece: Piece) -> Any:
     except NothingToSearchError:
         return None
     except Exception as error:
-        _name(error, piece)
+        put_in_front(error, piece)
         raise
 
 
@@ -205,14 +206,6 @@ def _found(finder: "SZFinder", piece: Piece, maps: MapStack, score_map: ScoreMap
 def pixel_size(maps: MapStack) -> float:
     """Side of a pixel in arcmin."""
     return np.sqrt(np.prod(maps.pixel_scale))
-
-
-def _name(error: Exception, tile: Piece) -> None:
-    """Put the tile in front of the message of an error, which stays the same error otherwise."""
-    if len(error.args) == 1 and isinstance(error.args[0], str):
-        error.args = (f"{tile}: {error}",)
-    else:
-        error.add_note(f"in {tile}")
 
 
 def _runner(parallel: bool | int | Executor) -> AbstractContextManager[Executor | None]:

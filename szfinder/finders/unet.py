@@ -61,6 +61,7 @@ class UNetSegmentFinder(SZFinder):
     Bonjean 2020, A&A 634, A81, sections 3.3 and 3.4.
     """
 
+    kind = "unet"
     #: Tells two clusters whose areas touch from the noise on one.
     prominence = 0.1
     max_score = 1.0

@@ -20,6 +20,15 @@ from szfinder.training.cnn import (
 )
 from szfinder.training.cutout_set import CutoutSet
 from szfinder.training.cutouts import SkyCutouts
+from szfinder.training.ensemble import (
+    ENSEMBLE_TRAININGS,
+    EnsembleTraining,
+    fit_evidence_model,
+    judged_by_others,
+    train_ensemble,
+)
+from szfinder.training.evidence import SkyEvidence, pooled
+from szfinder.training.joint_thresholds import f1_of_thresholds, joint_thresholds
 from szfinder.training.losses import focal_loss
 from szfinder.training.patch_set import PatchSet
 from szfinder.training.patches import FlatPatches
@@ -47,6 +56,8 @@ __all__ = [
     "CNN_TRAININGS",
     "ClassifierTrainer",
     "CutoutSet",
+    "ENSEMBLE_TRAININGS",
+    "EnsembleTraining",
     "FlatPatches",
     "HeatMapRecipe",
     "ImbalanceSchedule",
@@ -59,6 +70,7 @@ __all__ = [
     "SegmentationTrainer",
     "Skies",
     "SkyCutouts",
+    "SkyEvidence",
     "SkyPatches",
     "SkySplit",
     "SkyStream",
@@ -70,13 +82,19 @@ __all__ = [
     "calibrate",
     "disc_map",
     "expected_calibration_error",
+    "f1_of_thresholds",
+    "fit_evidence_model",
     "focal_loss",
+    "joint_thresholds",
+    "judged_by_others",
     "peak_map",
     "platt_scaling",
+    "pooled",
     "reliability",
     "split_by_right_ascension",
     "train_cnn",
     "train_cnn_on_maps",
+    "train_ensemble",
     "train_unet",
     "train_unet_on_maps",
 ]

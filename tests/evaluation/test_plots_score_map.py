@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from szfinder.evaluation import plot_score_map
-from szfinder.finders import FLAGS, MatchedFilterFinder
+from szfinder.finders import FLAGS, MatchedFilterFinder, ScoreMap
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,46 @@ def test_axes_say_what_is_shown(score_map):
     axes.figure.canvas.draw()
     assert "right ascension" in axes.get_xlabel() and "declination" in axes.get_ylabel()
     assert "signal-to-noise" in axes.figure.axes[1].get_ylabel()
+
+
+def scale_of(scores, wcs, **meta):
+    """Axes, limits of the colours and colour bar of a picture of given scores."""
+    axes = plot_score_map(ScoreMap(scores, wcs, meta=meta))
+    return axes.images[0].get_clim(), axes.figure.axes[1].get_ylabel(), axes.images[0].colorbar
+
+
+def test_colours_of_signal_to_noise_ratios(score_map):
+    limits, label, bar = scale_of(score_map.data, score_map.wcs)
+    assert limits == (-4, 8) and "signal-to-noise" in label and bar.extend == "both"
+
+
+@pytest.mark.parametrize("meta", [{}, {"method": "calibrated", "threshold": 0.4}],
+                         ids=["network", "ensemble"])
+def test_colours_of_probabilities(score_map, meta):
+    """All that there are, and nothing beyond; they are the same for whatever there is."""
+    for highest in (0.3, 1.0):
+        scores = np.where(score_map.data > 5, highest, 0.0)
+        scores[4, 5] = np.nan
+        limits, label, bar = scale_of(scores, score_map.wcs, **meta)
+        assert limits == (0, 1) and "0 to 1" in label and bar.extend == "neither"
+
+
+@pytest.mark.parametrize(("method", "threshold"), [("product", 2.3), ("and", 1.0)])
+def test_colours_of_ranks(score_map, method, threshold):
+    """The threshold is in the middle."""
+    scores = np.clip(score_map.data, 0, None)
+    limits, label, bar = scale_of(scores, score_map.wcs, method=method, threshold=threshold)
+    assert limits == pytest.approx((0, 2 * threshold))
+    assert "rank" in label and "noise" not in label and bar.extend == "both"
+
+
+def test_labels_of_probabilities_have_two_digits(score_map, clusters):
+    known = clusters.copy()
+    known["score"] = np.linspace(0.987, 0.512, len(known))
+    probabilities = ScoreMap(np.clip(score_map.data / 50, 0, 1), score_map.wcs)
+    labels = [text.get_text() for text in plot_score_map(probabilities, known).texts]
+    assert labels == [f"{score:.2f}" for score in known["score"]]
+    assert labels[0] == "0.99"
 
 
 def test_on_given_axes(score_map, clusters):

@@ -8,8 +8,8 @@ from astropy.table import QTable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from szfinder.finders import COLUMNS, FLAGS
-from szfinder.finders.catalogue import iau_names, make_catalogue
+from szfinder.finders import COLUMNS, FLAGS, MEMBER_COLUMNS
+from szfinder.finders.catalogue import column_of, iau_names, make_catalogue
 
 
 @pytest.mark.parametrize("position, name", [
@@ -85,3 +85,29 @@ def test_equal_scores_keep_their_order():
 def test_flags_are_bits():
     assert sorted(FLAGS.values()) == [2**n for n in range(len(FLAGS))]
     assert set(FLAGS) == {"edge", "source", "blended"}
+
+
+def test_column_of_a_name():
+    """Columns of the catalogue come first, whatever their names; other layers have none."""
+    for name, column in COLUMNS.items():
+        assert column_of(name) is column  # y_c_err, n_pixels and others with an underscore too
+    for quantity, column in MEMBER_COLUMNS.items():
+        for member in ("unet", "my_net", "2"):
+            assert column_of(f"{quantity}_{member}") is column
+    for name in ("rank", "found", "rank_", "score_", "snr_3", "objects", "_unet", "Score_unet", ""):
+        assert column_of(name) is None
+
+
+def test_columns_of_members_come_last():
+    positions = SkyCoord([10.0, 20.0], [1.0, 2.0], unit="deg")
+    table = make_catalogue(
+        {"score_net": np.array([1, 2], np.float32), "found_net": np.array([0, 1]),
+         "flags": np.array([0, 2]), "rank_net": np.array([3.0, 4.0]), "score": np.array([5.0, 6.0]),
+         "probability_net": np.array([0.1, 0.2])}, positions, {})
+    assert table.colnames == ["id", "name", "sky_centroid", "score", "flags", "score_net",
+                              "found_net", "rank_net", "probability_net"]
+    assert table["score_net"].tolist() == [2, 1] and table["score_net"].dtype == float
+    assert table["found_net"].tolist() == [True, False] and table["found_net"].dtype == bool
+    for name in table.colnames[5:]:
+        known = MEMBER_COLUMNS[name.partition("_")[0]]
+        assert table[name].unit is None and table[name].info.description == known.description

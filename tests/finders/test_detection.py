@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from szfinder.finders.detection import centroids, label_objects, peaks
+from szfinder.finders.detection import centroids, label_objects, peaks, touching
 
 
 def gaussian(shape, x, y, sigma, height=1.0):
@@ -190,3 +190,32 @@ def test_input_is_left_alone():
     peaks(score, labels)
     centroids(score, labels)
     np.testing.assert_array_equal(score, before)
+
+
+def test_objects_that_touch():
+    """At sides and at corners, the border of the map as well; those a pixel apart do not."""
+    labels = np.array([[1, 0, 0, 2, 2],
+                       [0, 3, 0, 0, 0],
+                       [0, 0, 0, 0, 4],
+                       [5, 5, 0, 0, 6]])
+    assert touching(labels, 7).tolist() == [True, False, True, True, False, True, False]
+    assert touching(np.zeros((3, 4), int), 0).tolist() == []
+    assert touching(np.ones((3, 4), int), 1).tolist() == [False]
+
+
+@given(arrays(int, (6, 7), elements=st.sampled_from([0, 0, 0, 1, 2, 3, 4])))
+def test_touching_by_all_pairs_of_pixels(labels):
+    expected = np.zeros(5, bool)
+    pixels = np.argwhere(labels > 0)
+    for one in pixels:
+        beside = pixels[np.abs(pixels - one).max(axis=1) <= 1]
+        expected[labels[tuple(one)]] |= (labels[tuple(beside.T)] != labels[tuple(one)]).any()
+    given = labels.copy()
+    np.testing.assert_array_equal(touching(labels, 4), expected[1:])
+    np.testing.assert_array_equal(labels, given)
+
+
+@given(score_maps, st.floats(0.2, 4))
+def test_objects_that_were_split_touch(score, prominence):
+    labels, blended = label_objects(score, 0.5, prominence=prominence)
+    np.testing.assert_array_equal(touching(labels, blended.size), blended)

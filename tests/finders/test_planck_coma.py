@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from szfinder import MatchedFilterFinder, UNetSegmentFinder, read_maps
+from szfinder import EnsembleFinder, MatchedFilterFinder, UNetSegmentFinder, read_maps
 
 #: Signal-to-noise ratios of the union catalogue (Planck Collaboration XXVII 2016).
 PSZ2 = {
@@ -87,3 +87,17 @@ def test_unet_finds_clusters_and_no_dust(painted):
     for name in (*DUST, MORE_DUST):
         assert nearest(clusters, position(name))[1] > 10 * u.arcmin
     assert len(clusters) < 15
+
+
+def test_ensemble_finds_all_clusters_and_no_dust(maps):
+    ensemble = EnsembleFinder.from_preset("planck")
+    score_map = ensemble.score_map(maps)
+    clusters = ensemble.detect(score_map)
+    confirmed = [COMA, *map(position, [*PSZ2, *IN_THE_CORNER])]
+    for place in confirmed:
+        assert nearest(clusters, place)[1] < 5 * u.arcmin
+    assert len(clusters) <= len(confirmed) + 4
+    pixels = score_map.wcs.pixel_to_world(*np.indices(score_map.data.shape)[::-1])
+    for name in [*DUST, MORE_DUST]:
+        near = pixels.separation(position(name)) < 5 * u.arcmin
+        assert np.nan_to_num(score_map.data)[near].max() < 0.05

@@ -15,12 +15,17 @@ from szfinder.filters import beta_templates, gnfw_templates
 from szfinder.finders import (
     COLUMNS,
     FLAGS,
+    MEMBER_COLUMNS,
+    CNNFinder,
+    EnsembleCalibration,
+    EnsembleFinder,
+    EvidenceModel,
     MatchedFilterFinder,
     NoDetectionsWarning,
     ScoreMap,
+    TailRank,
     UNetSegmentFinder,
 )
-from szfinder.finders.cnn import CNNFinder
 from szfinder.finders.files import write_catalogue, write_regions
 from szfinder.maps import MapError, MapStack
 
@@ -79,10 +84,26 @@ def unet(make_unet_preset, sky):
                  bright=0.9, sure=0.5, accuracy=0.65)
 
 
-@pytest.fixture(scope="module", params=[*FINDERS, "cnn", "unet"])
+@pytest.fixture(scope="module")
+def ensemble(unet, sky):
+    """The rank product of a filter and the U-Net, with the ranks of this sky in all maps."""
+    members = {"matched_filter": MatchedFilterFinder(covariance="model"), "unet": unet.make()}
+    references = {name: TailRank.of(member.score_map(sky.maps).data)
+                  for name, member in members.items()}
+    calibration = EnsembleCalibration(
+        references, dict.fromkeys(members, 2.0), {"product": 1.75, "and": 1.0, "calibrated": 0.5},
+        EvidenceModel(["rank_unet"], [2.0], [1.0], [-9], [9], [0.0, 1.0, 0.0, 0.0]))
+    columns = {f"{quantity}_{name}" for quantity in ("score", "rank", "found") for name in members}
+    return Entry(
+        lambda **options: EnsembleFinder(members, method="product", calibration=calibration,
+                                         **options),
+        FILTER | {"probability", "probability_unet"} | columns, bright=2.5, sure=1.8, accuracy=0.65)
+
+
+@pytest.fixture(scope="module", params=[*FINDERS, "cnn", "unet", "ensemble"])
 def entry(request):
-    network = request.param in ("cnn", "unet")
-    return request.getfixturevalue(request.param) if network else FINDERS[request.param]
+    of_fixture = request.param not in FINDERS
+    return request.getfixturevalue(request.param) if of_fixture else FINDERS[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -152,15 +173,16 @@ def test_score_map(entry, score_map, sky):
 
 def test_columns(entry, clusters):
     assert set(clusters.colnames) == entry.columns
-    assert clusters.colnames == [name for name in COLUMNS if name in clusters.colnames]
-    for name, column in COLUMNS.items():
-        if name not in clusters.colnames:
-            continue
+    own = [name for name in COLUMNS if name in clusters.colnames]
+    of_members = clusters.colnames[len(own) :]
+    assert clusters.colnames[: len(own)] == own
+    for name in clusters.colnames:
+        column = MEMBER_COLUMNS[name.partition("_")[0]] if name in of_members else COLUMNS[name]
         assert clusters[name].info.description == column.description
         if column.kind is SkyCoord:
             assert clusters[name].frame.name == "icrs"
             continue
-        kinds = {int: "i", float: "f", str: "U"}
+        kinds = {int: "i", float: "f", str: "U", bool: "b"}
         assert np.asarray(clusters[name]).dtype.kind == kinds[column.kind]
         if column.unit is not None:
             assert clusters[name].unit == column.unit

@@ -12,11 +12,15 @@ from scipy import ndimage
 
 from szfinder.finders import (
     CNNFinder,
+    EnsembleCalibration,
+    EnsembleFinder,
+    EvidenceModel,
     MatchedFilterFinder,
     NoDetectionsWarning,
     NothingToSearchError,
     ScoreMap,
     SZFinder,
+    TailRank,
 )
 from szfinder.finders.base import pieces_of
 from szfinder.finders.stitched import stitched_score_map
@@ -106,6 +110,20 @@ def test_none_lost_none_doubled(name, frame, jitter):
     np.testing.assert_array_equal(clusters["id"], np.arange(1, len(positions) + 1))
     assert (np.diff(clusters["score"]) <= 0).all()
     assert np.isnan(clusters["x_centroid"]).all() and np.isnan(clusters["y_centroid"]).all()
+
+
+@pytest.mark.parametrize("method", ["product", "and", "calibrated"])
+def test_ensemble_loses_and_doubles_none(sky, method):
+    """Members see the sources up to a pixel apart, and elsewhere in each tile."""
+    rank = TailRank(np.linspace(0, 10, 61))
+    model = EvidenceModel(["rank_a"], [0], [1], [0], [9], [-4, 4, 0, 0])
+    calibration = EnsembleCalibration({"a": rank, "b": rank}, {"a": 2.0, "b": 2.0},
+                                      {"product": 2.0, "and": 1.0, "calibrated": 0.5}, model)
+    members = {"a": BrightFinder(), "b": BrightFinder(jitter=0.7)}
+    ensemble = EnsembleFinder(members, method=method, calibration=calibration)
+    clusters = ensemble(stack_of(sky), block_size=BLOCK)
+    assert_one_each(clusters, SOURCES, tolerance=1.25 * PIXEL)
+    assert clusters["found_a"].all() and clusters["found_b"].all()
 
 
 CENTER = SkyCoord(*CENTERS["belt"], unit="deg", frame="galactic")
