@@ -1,19 +1,22 @@
 """``szfinder demo``: a mock sky, its clusters, and a report on how many were found."""
 
 import argparse
-import warnings
 from pathlib import Path
 
+from szfinder.cli.finders import finder_for, printed_warnings
 from szfinder.cli.simulate import add_sky_options, make_sky
 
 __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
 Make a mock sky, find its clusters, compare them with the truth, and leave the catalogue, its
-regions, the halos and a report in one folder.
+regions, the halos and a report in one folder. They are found by the ensemble of the package for
+such maps, or by the matched filter if there is none.
 """
 #: M200c in Msun of the lightest halo that is written.
 LEAST_MASS = 5e13
+#: Formats of the columns that are printed, other than ``.3f``.
+FORMATS = {"score": ".3g", "detections": "d"}
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -34,7 +37,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the sky, find the clusters, compare, and write everything at once."""
-    from szfinder.finders import MatchedFilterFinder, NoDetectionsWarning
     from szfinder.finders.files import write_catalogue, write_regions
     from szfinder.report import score_table, write_report
     from szfinder.utils.files import replacing_folder
@@ -42,11 +44,10 @@ def run(options: argparse.Namespace) -> None:
     with replacing_folder(options.output, overwrite=options.overwrite) as folder:
         sky = make_sky(options)
         print(sky.maps)
-        print("filtering ...")
-        finder = MatchedFilterFinder()
-        score_map = finder.score_map(sky.maps)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NoDetectionsWarning)
+        finder = finder_for(sky.maps)
+        print(f"searching with {type(finder).__name__} ...")
+        with printed_warnings():
+            score_map = finder.score_map(sky.maps)
             clusters = finder.detect(score_map)
         print(f"{len(clusters)} detections; writing the report ...")
         write_catalogue(clusters, folder / "catalogue.ecsv")
@@ -55,8 +56,8 @@ def run(options: argparse.Namespace) -> None:
         sky.truth[heavy].write(folder / "truth.ecsv")
         write_report(folder / "report.html", sky, score_map, clusters, seed=options.seed)
         table = score_table(sky, clusters)
-    for name in table.colnames[2:]:
-        table[name].info.format = ".3f"
+    for name in table.colnames:
+        table[name].info.format = FORMATS.get(name, ".3f")
     print("\n".join(table.pformat(max_width=-1)))
     for name in ("catalogue.ecsv", "catalogue.reg", "truth.ecsv", "report.html"):
         print(f"wrote {Path(options.output) / name}")

@@ -1,19 +1,21 @@
 """``szfinder find``: maps in, catalogue out."""
 
 import argparse
-import warnings
 from pathlib import Path
 
+from szfinder.cli.finders import add_finder_options, asked_finder, finder_for, printed_warnings
 from szfinder.cli.maps import add_map_options, read_flat_or_healpix
 
 __all__ = ["add_parser", "run"]
 
 EPILOG = """\
-example:
+examples:
   szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
       -o clusters.ecsv --regions clusters.reg --plot clusters.png
   szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
-      --finder cnn --weights my-cnn/preset -o clusters.ecsv
+      --finder ensemble --weights my-ensemble/ensemble.json --method and -o clusters.ecsv
+  szfinder find 95=f095.fits 150=f150.fits 220=f220.fits --instrument spt3g \\
+      --finder matched-filter --threshold 5 -o clusters.ecsv
   szfinder find 100=hfi_100.fits 143=hfi_143.fits 217=hfi_217.fits 353=hfi_353.fits \\
       545=hfi_545.fits 857=hfi_857.fits --instrument planck-hfi --healpix \\
       --finder unet --weights unet-planck --parallel 4 -o clusters.ecsv
@@ -22,8 +24,10 @@ example:
 #: Rows of the catalogue that are printed.
 MAX_ROWS = 20
 #: Their columns, where the finder has them, and how their numbers look.
-SHOWN = {"name": None, "score": ".3g", "probability": ".3f", "theta_c": ".2f", "y_c": ".2e",
-         "flags": None}  # fmt: skip
+SHOWN = {"name": None, "score": ".3g", "probability": ".3f", "snr": ".1f", "theta_c": ".2f",
+         "y_c": ".2e", "flags": None}  # fmt: skip
+#: Characters in a line, as long as which the scores of the members of an ensemble are shown too.
+MAX_WIDTH = 100
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -36,17 +40,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_map_options(parser, maps="maps", required=True, healpix=True)
+    add_finder_options(parser)
     add = parser.add_argument
-    add("--finder", choices=["matched-filter", "cnn", "unet"], default="matched-filter",
-        help="how they are found (default: %(default)s)")  # fmt: skip
-    add("--weights", metavar="NAME_OR_FOLDER",
-        help="trained weights of a network: a preset of the package or the folder of your own "
-        "(default: deepsz-spt3g for the cnn, unet-spt3g for the unet)")  # fmt: skip
-    add(
-        "--threshold",
-        type=float,
-        help="least score (default: S/N of 4.5, or that which suits the weights)",
-    )
     add("--block-size", type=int, metavar="N",
         help="search the maps in tiles of N pixels on a side")  # fmt: skip
     add("--parallel", type=int, metavar="N", help="search N tiles at the same time")
@@ -58,22 +53,24 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the maps, find the clusters, write what was asked for, and print the brightest."""
-    from szfinder.finders import NoDetectionsWarning, UnlikeTrainingWarning
     from szfinder.finders.files import write_catalogue, write_regions
 
     _check_outputs(options)
-    finder = _finder(options)
+    finder = asked_finder(options)
     maps = read_flat_or_healpix(options)
-    with warnings.catch_warnings(record=True) as caught:
-        for category in (NoDetectionsWarning, UnlikeTrainingWarning):
-            warnings.simplefilter("always", category)
+    if finder is None:
+        finder = finder_for(
+            maps,
+            method=options.method,
+            threshold=options.threshold,
+            required=options.finder is not None or options.method is not None,
+        )
+    with printed_warnings():
         if options.plot:
             score_map = finder.score_map(maps)
             clusters = finder.detect(score_map)
         else:
             clusters = finder.find_clusters(maps, progress_bar=True, **_tiles(options))
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        print(f"szfinder: {message}")
     if options.output:
         write_catalogue(clusters, options.output)
     if options.regions:
@@ -83,20 +80,6 @@ def run(options: argparse.Namespace) -> None:
     _print_summary(maps, clusters)
     for path in filter(None, (options.output, options.regions, options.plot)):
         print(f"wrote {path}")
-
-
-def _finder(options: argparse.Namespace):
-    """The finder that was asked for; what was not said is left to its defaults."""
-    from szfinder.finders import CNNFinder, MatchedFilterFinder, UNetSegmentFinder
-
-    arguments = {"threshold": options.threshold, "preset": options.weights}
-    given = {name: value for name, value in arguments.items() if value is not None}
-    networks = {"cnn": CNNFinder, "unet": UNetSegmentFinder}
-    if options.finder in networks:
-        return networks[options.finder](**given)
-    if "preset" in given:
-        raise ValueError("--weights is for --finder cnn or unet; the matched filter has none")
-    return MatchedFilterFinder(**given)
 
 
 def _tiles(options: argparse.Namespace) -> dict:
@@ -141,9 +124,20 @@ def _print_summary(maps, clusters) -> None:
     print(maps)
     print(f"{len(clusters)} clusters with a score of {clusters.meta['threshold']:g} or more")
     if len(clusters):
-        shown = clusters[[name for name in SHOWN if name in clusters.colnames]][:MAX_ROWS]
-        for name in shown.colnames:
-            shown[name].info.format = SHOWN[name]
+        shown = _shown(clusters[:MAX_ROWS])
         print("\n".join(shown.pformat(max_lines=-1, max_width=-1)))
         if len(clusters) > MAX_ROWS:
             print(f"and {len(clusters) - MAX_ROWS} more")
+
+
+def _shown(clusters):
+    """What is printed of a catalogue: with the members' scores, as far as there is room."""
+    members = [name for name in clusters.colnames if name.startswith("score_")]
+    names = [name for name in SHOWN if name in clusters.colnames]
+    for name in clusters.colnames:
+        clusters[name].info.format = SHOWN.get(name, ".3g" if name in members else None)
+    for member in members:
+        wider = [*names, member]
+        if len(clusters[wider].pformat(max_lines=-1, max_width=-1)[0]) <= MAX_WIDTH:
+            names = wider
+    return clusters[names]

@@ -68,7 +68,7 @@ def add_network(
         help="make the weights of this preset again; the options below change what differs "
         "(default: %(default)s)")  # fmt: skip
     add("-o", "--output", metavar="FOLDER", required=True,
-        help="holds log, state and the preset, and skies if they are kept")  # fmt: skip
+        help="holds what the training leaves, and what it goes on from")  # fmt: skip
     return parser
 
 
@@ -100,11 +100,11 @@ def command_line(options: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def print_end(preset, folder: str) -> None:
+def print_end(preset, folder: str, *, name: str = "preset") -> None:
     """Say how good a preset is on what it was validated with, and where it is."""
-    for name, value in preset.card["scores"].items():
-        print(f"{name:<30}{value:.4f}")
-    print(f"wrote {folder}/preset")
+    for score, value in preset.card["scores"].items():
+        print(f"{score:<30}{value:.4f}")
+    print(f"wrote {folder}/{name}")
 
 
 def _is_given(value: Any) -> bool:
@@ -119,8 +119,8 @@ def _words(name: str, value: Any) -> list[str]:
     """What follows an option."""
     if value is True:
         return []
-    if name in ("maps", "ivar"):
-        return [f"{band}={Path(path).name}" for band, path in value]
+    if name in ("maps", "ivar", "weights"):
+        return [f"{key}={Path(path).name}" for key, path in value]
     if name in ("instrument", "catalogue"):
         return [Path(value).name]
     return [str(item) for item in (value if isinstance(value, list) else [value])]

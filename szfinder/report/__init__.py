@@ -1,7 +1,8 @@
 """The one-page report.
 
 A sky with its truth, a score map and the catalogue made from it enter; one HTML file that needs
-nothing beside it leaves: tables, pictures, versions and the seed.
+nothing beside it leaves: tables, pictures, versions and the seed; and of an ensemble, why its
+detections were kept.
 """
 
 from szfinder.report.demo import score_table, write_report

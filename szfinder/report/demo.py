@@ -16,12 +16,14 @@ from szfinder.evaluation import (
     ceilings,
     completeness,
     inside,
-    match_detections,
     plot_completeness,
     plot_score_map,
 )
 from szfinder.finders import ScoreMap
+from szfinder.report.cutouts import cutout_figure, cutout_side, shown_band
+from szfinder.report.evidence import add_evidence, member_names
 from szfinder.report.page import Page
+from szfinder.report.truth import REAL_MASS, is_real, matched, matching_radius
 from szfinder.simulation import Sky
 
 if TYPE_CHECKING:
@@ -29,24 +31,22 @@ if TYPE_CHECKING:
 
 __all__ = ["score_table", "write_report"]
 
-#: A detection is real if a halo of this M500c or more, in Msun, is at it. Lighter ones are so many
-#: that one is near any position.
-REAL_MASS = 5e13
 #: Border of the map in arcmin that is left out of the score: clusters outside of it reach in.
 BORDER = 5.0
 #: M500c in Msun of the halos whose completeness is shown.
 MASSES = (1e14, 2e14, 3e14)
-#: Thresholds of the table.
+#: Thresholds of the table, for signal-to-noise ratios and for probabilities.
 THRESHOLDS = (4.5, 5.0, 6.0, 8.0)
+PROBABILITIES = (0.2, 0.4, 0.6, 0.8)
 #: Bins of M500c in Msun for the completeness curve.
 MASS_BINS = np.geomspace(5e13, 1e15, 14)
-#: Detections shown one by one, and the side of their pictures in arcmin.
-N_SHOWN, SIDE = 6, 20.0
+#: Detections shown side by side.
+N_SHOWN = 6
 SHOWN = ("name", "score", "theta_c", "y_c", "flags")
 PACKAGES = ("szfinder", "numpy", "scipy", "astropy", "photutils", "healpy", "colossus")
 
 
-def score_table(sky: Sky, clusters: QTable, *, thresholds: Sequence[float] = THRESHOLDS) -> Table:
+def score_table(sky: Sky, clusters: QTable, *, thresholds: Sequence[float] | None = None) -> Table:
     """Purity and completeness of a catalogue at several thresholds, the map's border left out.
 
     Parameters
@@ -56,17 +56,20 @@ def score_table(sky: Sky, clusters: QTable, *, thresholds: Sequence[float] = THR
     clusters : `~astropy.table.QTable`
         The catalogue of its maps.
     thresholds : sequence of float, optional
-        Least scores; the default is for signal-to-noise ratios.
+        Least scores. By default the threshold of the catalogue, and above it 5, 6 and 8, or 0.4,
+        0.6 and 0.8 where it is below 1 and the scores are probabilities.
 
     Returns
     -------
     `~astropy.table.Table`
         A row a threshold: number of detections, purity, and completeness above several masses.
     """
+    if thresholds is None:
+        thresholds = _thresholds(clusters)
     truth, clusters = _inner(sky, sky.truth), _inner(sky, clusters)
-    match = match_detections(clusters, truth)
+    match = matched(sky, clusters, truth)
     mass = truth["m500c"].to_value(u.Msun)
-    real = _is_real(clusters, truth)
+    real = is_real(sky, clusters)
     rows = []
     for threshold in thresholds:
         kept = clusters["score"] >= threshold
@@ -85,10 +88,11 @@ def _mean(values: np.ndarray) -> float:
     return values.mean() if values.size else np.nan
 
 
-def _is_real(clusters: QTable, truth: QTable) -> np.ndarray:
-    """Which detections are at a halo of 5e13 Msun (M500c) or more."""
-    heavy = truth[truth["m500c"].to_value(u.Msun) >= REAL_MASS]
-    return match_detections(clusters, heavy, mass="m500c").halo >= 0
+def _thresholds(clusters: QTable) -> list[float]:
+    """The threshold of a catalogue, and higher ones."""
+    least = clusters.meta.get("threshold", THRESHOLDS[0])
+    higher = PROBABILITIES if least < 1 else THRESHOLDS
+    return [least, *(threshold for threshold in higher[1:] if threshold > least)]
 
 
 def write_report(
@@ -97,7 +101,7 @@ def write_report(
     score_map: ScoreMap,
     clusters: QTable,
     *,
-    thresholds: Sequence[float] = THRESHOLDS,
+    thresholds: Sequence[float] | None = None,
     seed: int | None = None,
 ) -> None:
     """Write a page that shows what a finder found in a simulated sky.
@@ -113,7 +117,7 @@ def write_report(
     clusters : `~astropy.table.QTable`
         Catalogue of the score map.
     thresholds : sequence of float, optional
-        Least scores of the table; the default is for signal-to-noise ratios.
+        Least scores of the table, as of `score_table`.
     seed : int, optional
         Seed of the sky.
     """
@@ -129,25 +133,28 @@ def write_report(
         "Score map with the detections (circles) and the halos above 3e14 Msun (crosses).",
     )
     inner = _inner(sky, clusters)
-    false = inner[~_is_real(inner, sky.truth)]
-    _add_detections(page, sky, score_map, "strongest", clusters[:N_SHOWN])
+    false = inner[~is_real(sky, inner)]
+    if member_names(clusters):
+        add_evidence(page, sky, score_map, clusters)
+    else:
+        _add_detections(page, sky, score_map, "strongest", clusters[:N_SHOWN])
     _add_detections(page, sky, score_map, "false", false[:N_SHOWN])
     page.heading("Made with")
     page.table(_versions())
     page.write(path)
 
 
-def _add_scores(page: Page, sky: Sky, clusters: QTable, thresholds: Sequence[float]) -> None:
+def _add_scores(page: Page, sky: Sky, clusters: QTable, thresholds: Sequence[float] | None) -> None:
     page.heading("Purity and completeness")
     page.paragraph(
         f"A detection is real if a halo with M500c of {REAL_MASS:.0e} Msun or more is within "
-        f"1 arcmin. The outer {BORDER:g} arcmin of the map are left out."
+        f"{matching_radius(sky):.2g}. The outer {BORDER:g} arcmin of the map are left out."
     )
     table = score_table(sky, clusters, thresholds=thresholds)
-    page.table(table, formats={name: ".3f" for name in table.colnames[2:]})
+    page.table(table, formats={"score": ".3g"} | {n: ".3f" for n in table.colnames[2:]})
     page.paragraph(_ceiling_text(sky, clusters))
     page.figure(
-        _completeness_figure(_inner(sky, clusters), _inner(sky, sky.truth)),
+        _completeness_figure(sky, _inner(sky, clusters)),
         "Completeness of all detections against mass, with the number of halos behind.",
     )
 
@@ -158,11 +165,11 @@ def _add_detections(page: Page, sky: Sky, score_map: ScoreMap, which: str, rows:
         page.paragraph("There is none.")
         return
     shown = [name for name in SHOWN if name in rows.colnames]
-    page.table(rows[shown], formats={"score": ".1f", "theta_c": ".2f", "y_c": ".2e"})
+    page.table(rows[shown], formats={"score": ".3g", "theta_c": ".2f", "y_c": ".2e"})
     page.figure(
-        _cutout_figure(sky, score_map, rows),
-        f"The {which} detections: score above, {_shown_band(sky).name} GHz map below, "
-        f"{SIDE:g} arcmin wide.",
+        cutout_figure(sky, score_map, rows),
+        f"The {which} detections: score above, {shown_band(sky).name} GHz map below, "
+        f"{cutout_side(sky):.0f} arcmin wide.",
     )
 
 
@@ -183,12 +190,12 @@ def _ceiling_text(sky: Sky, clusters: QTable) -> str:
     return text + " and ".join(reached) + "."
 
 
-def _completeness_figure(clusters: QTable, truth: QTable) -> "Figure":
+def _completeness_figure(sky: Sky, clusters: QTable) -> "Figure":
     from matplotlib.figure import Figure
 
-    table = completeness(
-        truth, match_detections(clusters, truth).found, "m500c", MASS_BINS * u.Msun
-    )
+    truth = _inner(sky, sky.truth)
+    found = matched(sky, clusters, truth).found
+    table = completeness(truth, found, "m500c", MASS_BINS * u.Msun)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     plot_completeness({clusters.meta["finder"]: table}, axes=figure.add_subplot())
     return figure
@@ -208,33 +215,6 @@ def _map_figure(sky: Sky, score_map: ScoreMap, clusters: QTable) -> "Figure":
         s=25,
     )
     return axes.figure
-
-
-def _shown_band(sky: Sky):
-    """The band with the deepest decrement for its noise."""
-    return max(sky.instrument, key=lambda band: -band.tsz_response / (band.noise or 1))
-
-
-def _cutout_figure(sky: Sky, score_map: ScoreMap, rows: QTable) -> "Figure":
-    from astropy.nddata import Cutout2D
-    from matplotlib.figure import Figure
-
-    band = sky.instrument.names.index(_shown_band(sky).name)
-    shape = tuple(int(round(SIDE / side)) for side in sky.maps.pixel_scale)
-    figure = Figure(figsize=(2.1 * N_SHOWN, 4.4), layout="constrained")
-    panels = figure.subplots(2, N_SHOWN, squeeze=False)
-    for axes in panels.ravel():
-        axes.set_axis_off()
-    for column, row in enumerate(rows):
-        centre = row["x_centroid"], row["y_centroid"]
-        for axes, image, colours in zip(
-            panels[:, column], (score_map.data, sky.maps.data[band]), ("cividis", "RdBu_r")
-        ):
-            piece = Cutout2D(image, centre, shape, mode="partial", fill_value=np.nan).data
-            axes.imshow(piece - (np.nanmedian(piece) if colours == "RdBu_r" else 0),
-                        origin="lower", cmap=colours)  # fmt: skip
-        panels[0, column].set_title(f"{row['score']:.1f}")
-    return figure
 
 
 def _versions() -> Table:

@@ -1,7 +1,8 @@
 """Page: a self-contained HTML page of text, tables and pictures."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,9 @@ table { border-collapse: collapse; margin: 1em 0; }
 th, td { padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #ddd; }
 th { border-bottom: 2px solid #888; }
 figure { margin: 1.5em 0; } figcaption { color: #555; } img { max-width: 100%; }
+section { overflow: hidden; break-inside: avoid; border-top: 1px solid #ddd; }
+section figure { float: left; margin: 0 1.5em 1em 0; width: 11em; }
+section table { font-size: 0.9em; }
 """
 #: Dots per inch of pictures.
 DPI = 90
@@ -73,6 +77,19 @@ class Page:
             f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
             f"<figcaption>{escape(caption)}</figcaption></figure>"
         )
+
+    @contextmanager
+    def section(self, title: str) -> Iterator[None]:
+        """Keep what is added within together: pictures on the left, the rest beside them.
+
+        Parameters
+        ----------
+        title : str
+            Its heading.
+        """
+        self._parts.append(f"<section>\n<h3>{escape(title)}</h3>")
+        yield
+        self._parts.append("</section>")
 
     def html(self) -> str:
         """The page."""

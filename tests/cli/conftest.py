@@ -7,6 +7,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
 from szfinder import Instrument
+from szfinder.finders import EnsembleCalibration, EnsemblePreset, EvidenceModel, TailRank
 
 INSTRUMENT = """\
 name: mock
@@ -78,7 +79,13 @@ def arguments(folder):
     return ["find", *maps, "--instrument", str(folder / "mock.yaml")]
 
 
-def untrained(folder, architecture, arguments, threshold, **preprocessing):
+@pytest.fixture(scope="session")
+def untrained():
+    """What makes a preset of a network as it is before any training."""
+    return make_untrained
+
+
+def make_untrained(folder, architecture, arguments, threshold, **preprocessing):
     """A preset of a network as it is before any training."""
     pytest.importorskip("keras", reason="networks need Keras")
     from szfinder.models import Preprocessing, Preset, build_network
@@ -97,7 +104,7 @@ def untrained(folder, architecture, arguments, threshold, **preprocessing):
 def weights(tmp_path_factory):
     """A classifier for the maps."""
     arguments = {"input_shape": [16, 16, 3], "width": 2, "blocks": [1], "dense": 4, "seed": 1}
-    return untrained(
+    return make_untrained(
         tmp_path_factory.mktemp("weights") / "untrained", "resnet", arguments, 1e-6,
         instrument="mock", bands=("95", "150", "220"), frequencies=(95, 150, 220),
         fwhm=(1.7, 1.2, 1), scale=(100, 100, 100), pixel_size=0.5, image_size=16)
@@ -107,7 +114,26 @@ def weights(tmp_path_factory):
 def sphere_weights(tmp_path_factory):
     """A U-Net for the HEALPix maps."""
     arguments = {"input_shape": [None, None, 2], "filters": [4, 8], "seed": 1}
-    return untrained(
+    return make_untrained(
         tmp_path_factory.mktemp("weights") / "untrained", "unet", arguments, 0.55,
         instrument="coarse", bands=("100", "143"), frequencies=(100, 143), fwhm=(30, 30),
         scale=(5, 5), pixel_size=14, image_size=16)
+
+
+@pytest.fixture(scope="session")
+def ensemble(tmp_path_factory):
+    """The file of an ensemble of two filters for any maps, with a probability that rises with S/N.
+
+    The model is of one feature, arsinh(S/N / 3), of which a cubic has four weights.
+    """
+    model = EvidenceModel(["snr"], center=[0.0], scale=[1.0], lower=[-9.0], upper=[9.0],
+                          weights=[-6.0, 5.0, 0.0, 0.0])
+    rank = TailRank(np.linspace(0, 10, 101))
+    members = {"first": {"kind": "matched_filter"},
+               "second": {"kind": "matched_filter", "threshold": 6.0}}
+    calibration = EnsembleCalibration(
+        references=dict.fromkeys(members, rank), and_ranks=dict.fromkeys(members, 2.0),
+        thresholds={"product": 1.8, "and": 1.0, "calibrated": 0.6}, model=model)
+    path = tmp_path_factory.mktemp("ensemble") / "ensemble.json"
+    EnsemblePreset(members, calibration, {"scores": {}}).save(path)
+    return path

@@ -111,14 +111,24 @@ def test_long_catalogues_are_cut(arguments, monkeypatch, capsys):
     (lambda a: [*a, "--ivar", a[1]], ["'150'", "inverse variance"]),
     (lambda a: [*a, "--ivar", a[1], a[1]], ["band 95 is given more than once"]),
     (lambda a: [*a, "--unit", "furlong"], ["furlong"]),
-    (lambda a: [*a, "--threshold", "nan"], ["threshold must be a positive number"]),
-    (lambda a: [*a, "--weights", "deepsz-spt3g"], ["--weights is for --finder cnn"]),
+    (lambda a: [*a, "--finder", "matched-filter", "--threshold", "nan"],
+     ["threshold must be a positive number"]),
+    (lambda a: [*a, "--weights", "deepsz-spt3g"], ["--weights is for --finder ensemble, cnn or"]),
+    (lambda a: [*a, "--finder", "matched-filter", "--weights", "deepsz-spt3g"],
+     ["--weights is for --finder ensemble, cnn or unet"]),
+    (lambda a: [*a, "--finder", "matched-filter", "--method", "and"],
+     ["--method is for --finder ensemble"]),
+    (lambda a: [*a, "--finder", "ensemble"],
+     ["no ensemble of the package (", "is for these maps", "95, 150, 220"]),
+    (lambda a: [*a, "--method", "and"], ["no ensemble of the package (", "is for these maps"]),
+    (lambda a: [*a, "--finder", "ensemble", "--weights", "none"], ["unknown ensemble 'none'"]),
     (lambda a: [*a, "--finder", "cnn", "--weights", "none"], ["unknown preset 'none'"]),
     (lambda a: [*a, "--finder", "cnn", "--threshold", "4.5"],
      ["threshold must be a probability, between 0 and 1; found 4.5"]),
 ], ids=["missing file", "unknown band", "band twice", "unknown preset", "missing instrument",
-        "weights missing", "weights twice", "unit", "threshold", "weights of no use",
-        "unknown weights", "threshold of another finder"])
+        "weights missing", "weights twice", "unit", "threshold", "weights of unsaid",
+        "weights of no use", "method of no use", "no ensemble", "method of no ensemble",
+        "unknown ensemble", "unknown weights", "threshold of another finder"])
 def test_mistakes_get_one_line(arguments, tmp_path, capsys, change, message):
     path = tmp_path / "cat.ecsv"
     assert main([*change(arguments), "-o", str(path)]) == 1
@@ -188,4 +198,4 @@ def test_help(capsys):
     with pytest.raises(SystemExit) as status:
         main(["find", "--help"])
     assert status.value.code == 0
-    assert "example:" in capsys.readouterr().out
+    assert "examples:" in capsys.readouterr().out

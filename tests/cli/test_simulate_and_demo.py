@@ -1,5 +1,7 @@
 """``szfinder simulate`` and ``szfinder demo`` on small skies."""
 
+import re
+
 import numpy as np
 import pytest
 from astropy.table import QTable
@@ -35,14 +37,28 @@ def test_sphere(tmp_path):
         "150.fits", "150_beam.txt", "instrument.yaml", "truth.ecsv"}
 
 
-def test_demo_leaves_a_folder(tmp_path, capsys):
+@pytest.mark.parametrize("preset, finder", [
+    ("spt3g", "EnsembleFinder"), ("act-dr6", "MatchedFilterFinder"),
+])  # fmt: skip
+def test_demo_leaves_a_folder(tmp_path, capsys, preset, finder):
+    """What finds the clusters is the ensemble for such maps, or else the matched filter."""
+    if finder == "EnsembleFinder":
+        pytest.importorskip("keras")
     folder = tmp_path / "demo"
-    assert main(["demo", "--size", "1.5", "--seed", "2", "-o", str(folder)]) == 0
+    arguments = ["demo", "--preset", preset, "--size", "1.5", "--seed", "2", "-o", str(folder)]
+    assert main(arguments) == 0
     out = capsys.readouterr().out
-    assert "purity" in out and "wrote" in out
+    assert "purity" in out and "wrote" in out and f"searching with {finder}" in out
+    assert ("the matched filter is used" in out) == (finder == "MatchedFilterFinder")
     assert {path.name for path in folder.iterdir()} == {
         "catalogue.ecsv", "catalogue.reg", "truth.ecsv", "report.html"}
-    assert len(QTable.read(folder / "catalogue.ecsv"))
+    clusters = QTable.read(folder / "catalogue.ecsv")
+    assert clusters.meta["finder"] == finder
+    least = next(line for line in out.splitlines() if re.match(r" *[0-9.]+ +\d+ ", line)).split()
+    assert float(least[0]) == pytest.approx(clusters.meta["threshold"], rel=1e-2)
+    report = (folder / "report.html").read_text()
+    assert ("The best detections, and why" in report) == (finder == "EnsembleFinder")
+    assert f"{len(clusters)} detections" in out and f"{len(clusters)} detections" in report
 
 
 @pytest.mark.parametrize("command", ["simulate", "demo"])

@@ -57,7 +57,7 @@ def test_training_on_maps_of_ones_own(observed, tmp_path, capsys):
     pytest.importorskip("keras")
     paths, catalogue = observed
     maps = [f"{band}={path}" for band, path in paths.items()]
-    arguments = ["train", "cnn", "--width", "8", "--batches", "150", "--maps", *maps,
+    arguments = ["train", "cnn", "--width", "8", "--batches", "300", "--maps", *maps,
                  "--catalogue", str(catalogue), "--instrument", "spt3g", "--validation-end", "0.25",
                  "-o", str(tmp_path / "cnn")]  # fmt: skip
     assert main(arguments) == 0, capsys.readouterr().err

@@ -48,3 +48,18 @@ def test_scores_of_empty_sky_positions_are_zero(search):
     offset = truth["sky_centroid"].directional_offset_by(0, 0.1 * truth["theta500"].unit * 200)
     table = score_table(sky, QTable({"sky_centroid": offset, "score": np.full(len(truth), 10.0)}))
     assert table["complete, M500c > 3e+14"][0] in (0, pytest.approx(np.nan, nan_ok=True))
+
+
+@pytest.mark.parametrize("least, thresholds", [
+    (4.5, [4.5, 5, 6, 8]), (5.5, [5.5, 6, 8]), (9, [9]),
+    (0.33, [0.33, 0.4, 0.6, 0.8]), (0.7, [0.7, 0.8]),
+])  # fmt: skip
+def test_table_begins_at_the_threshold(search, least, thresholds):
+    """Higher ones follow: probabilities where it is below 1, or else signal-to-noise ratios."""
+    sky, _, clusters = search
+    clusters = clusters.copy()
+    clusters.meta["threshold"] = least
+    table = score_table(sky, clusters)
+    assert table["score"].tolist() == thresholds
+    expected = score_table(sky, clusters, thresholds=thresholds)
+    assert table["detections"].tolist() == expected["detections"].tolist()

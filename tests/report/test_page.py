@@ -69,6 +69,16 @@ def test_figure_is_inside_the_page():
     assert image["alt"] == "what it shows"
 
 
+def test_section_holds_what_is_added_within():
+    page = Page("sections")
+    with page.section("A & B"):
+        page.paragraph("within")
+    page.paragraph("after")
+    assert "A & B" in read(page).texts
+    within = page.html().partition("<section>")[2].partition("</section>")[0]
+    assert "within" in within and "after" not in within
+
+
 def test_unwritable_folder_is_one_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="no folder"):
         Page("x").write(tmp_path / "missing" / "report.html")
