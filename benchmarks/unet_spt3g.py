@@ -16,16 +16,15 @@ from pathlib import Path
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from classifier_fields import LEAST_MASS, Clock, kept
 from noise_ceiling import noise_ceiling
+from scored_fields import book, catalogue, cpu_table, cutouts, position_error, row, truth
 from seeds import TEST_SEEDS
 
 from szfinder import MatchedFilterFinder, SkySimulator, UNetSegmentFinder
 from szfinder.evaluation import (
     CutoutGrid,
-    ScoreBook,
     amplitude_ceiling,
     inside,
     learned_ceiling,
@@ -42,8 +41,6 @@ FINDERS = ("matched filter", "U-Net")
 LEAST = {"matched filter": 3.5, "U-Net": 0.05}
 #: Distance within which a detection is a halo.
 RADIUS = 1.5 * u.arcmin
-#: Skies drawn anew, whole, for the intervals.
-N_RESAMPLES = 500
 
 
 def main():
@@ -159,72 +156,6 @@ def score_table(test, validation, size):
     return table
 
 
-def position_error(fields, name, threshold):
-    """Median distance of the detections above a threshold from their halos."""
-    distances = [
-        field[f"separation {name}"][field[f"true {name}"] & (field[f"score {name}"] >= threshold)]
-        for field in fields
-    ]
-    return np.round(np.median(np.concatenate(distances)), 3) * u.arcmin
-
-
-def cutouts(field, name):
-    """Scores and labels of the cutouts."""
-    return field[f"cutouts {name}"], field["labels"]
-
-
-def catalogue(field, name):
-    """Scores of the detections and what is true; of clusters that are missed, below all others."""
-    true = field[f"true {name}"]
-    n_missed = max(int(field["n_clusters"]) - np.count_nonzero(true), 0)
-    scores = np.append(field[f"score {name}"], np.full(n_missed, -np.inf))
-    return scores, np.append(true, np.ones(n_missed, bool))
-
-
-def book(pairs):
-    """One score book of several fields."""
-    scores, labels = (np.concatenate(arrays) for arrays in zip(*pairs))
-    return ScoreBook(scores, labels)
-
-
-def row(kind, name, pairs, threshold):
-    """Purity, completeness and F1, with the scatter of them if whole fields are drawn anew."""
-    counts = np.array([count(*pair, threshold) for pair in pairs])
-    rng = np.random.default_rng(1)
-    drawn = counts[rng.integers(len(counts), size=(N_RESAMPLES, len(counts)))].sum(axis=1)
-    values, scatter = rates(counts.sum(axis=0)), rates(drawn.T).std(axis=1)
-    result = {"of": kind, "finder": name, "threshold": threshold}
-    for key, value, error in zip(("purity", "completeness", "f1"), values, scatter):
-        result |= {key: round(value, 4), f"{key}_err": round(error, 4)}
-    result["auc"] = round(book(pairs).auc, 4) if kind == "cutouts" else np.nan
-    result["position error"] = np.nan * u.arcmin
-    return result
-
-
-def count(scores, labels, threshold):
-    """Numbers of true and false positives, and of false negatives."""
-    positive = scores >= threshold
-    return [np.sum(positive & labels), np.sum(positive & ~labels), np.sum(~positive & labels)]
-
-
-def rates(counts):
-    """Purity, completeness and F1."""
-    true, false, missed = counts
-    return np.array([true / (true + false), true / (true + missed),
-                     2 * true / (2 * true + false + missed)])  # fmt: skip
-
-
-def truth(fields):
-    """The halos of fields as a truth table; fields lie far apart from one another."""
-    names = ("ra", "dec", "mvir", "theta500", "redshift", "y_c")
-    columns = {name: np.concatenate([field[name] for field in fields]) for name in names}
-    table = QTable({"sky_centroid": SkyCoord(columns["ra"], columns["dec"], unit="deg")})
-    units = {"mvir": u.Msun, "theta500": u.arcmin, "redshift": u.one, "y_c": u.one}
-    for name, unit in units.items():
-        table[name] = columns[name] * unit
-    return table
-
-
 def reliability_table(test):
     """How often detections of a probability are clusters."""
     probability = np.concatenate([field["probability"] for field in test])
@@ -253,13 +184,6 @@ def missed_table(test, validation):
                 line[name] = round(np.mean(score >= thresholds[name]), 3) if score.size else np.nan
             rows.append(line)
     return QTable(rows=rows)
-
-
-def cpu_table(test):
-    """Median CPU seconds of a field."""
-    names = [name for name in test[0] if name.startswith("cpu_")]
-    seconds = [np.median([field[name] for field in test]) for name in names]
-    return QTable({"step": [name[4:] for name in names], "cpu": np.round(seconds, 1) * u.s})
 
 
 if __name__ == "__main__":
