@@ -31,9 +31,11 @@ def main():
     features = EnsemblePreset.load(options.folder / "ensemble.json").calibration.model.features
     sizes = [name for name in features if name not in ranks]
     parts = {name: [name] for name in ranks}
-    parts |= {"ranks": ranks, "S/N by size": sizes}
-    parts |= {f"S/N by size, {name}": [name, *sizes] for name in ranks} | {"all": list(features)}
-    parts = {name: chosen for name, chosen in parts.items() if chosen}
+    parts["ranks"] = ranks
+    if sizes:
+        parts["S/N by size"] = sizes
+        parts |= {f"S/N by size, {name}": [name, *sizes] for name in ranks}
+        parts["all"] = list(features)
     counts = {name: counts_of(evidence, chosen, skies) for name, chosen in parts.items()}
     first = rates(resampled(counts[ranks[0]]))[2]
     rows = []

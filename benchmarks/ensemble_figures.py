@@ -76,7 +76,7 @@ def examples(table, field, sky):
         np.clip(np.rint(place).astype(int), half, n - half)
         for place, n in zip(sky.maps.wcs.world_to_pixel(grid.centers), sky.maps.shape[::-1])
     )
-    scale = np.nanpercentile(sky.maps.data, [1, 99], axis=(1, 2))
+    scale = 2 * np.ptp(np.nanpercentile(sky.maps.data[:3], [16, 84], axis=(1, 2)), axis=0)
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     panels = figure.subplots(len(kinds), N_SHOWN)
     for axes in panels.ravel():
@@ -87,7 +87,7 @@ def examples(table, field, sky):
             box = np.s_[
                 :3, y[cutout] - half : y[cutout] + half, x[cutout] - half : x[cutout] + half
             ]
-            image = np.moveaxis((sky.maps.data[box].T - scale[0, :3]) / np.ptp(scale, axis=0)[:3],
-                                0, 1)  # fmt: skip
-            axes.imshow(np.clip(image, 0, 1), origin="lower")
+            image = sky.maps.data[box]
+            image = (image - np.median(image, axis=(1, 2), keepdims=True)) / scale[:, None, None]
+            axes.imshow(np.clip(0.5 + np.moveaxis(image, 0, -1), 0, 1), origin="lower")
     return panels
