@@ -92,7 +92,7 @@ def _thresholds(clusters: QTable) -> list[float]:
     """The threshold of a catalogue, and higher ones."""
     least = clusters.meta.get("threshold", THRESHOLDS[0])
     higher = PROBABILITIES if least < 1 else THRESHOLDS
-    return [least, *(threshold for threshold in higher[1:] if threshold > least)]
+    return [least, *(threshold for threshold in higher[1:] if threshold > 1.1 * least)]
 
 
 def write_report(

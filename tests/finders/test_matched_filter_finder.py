@@ -210,11 +210,28 @@ class TestOptions:
 
     def test_parameters(self):
         finder = MatchedFilterFinder(
-            threshold=5, deproject=[1, 2, 3], covariance=lambda ell: None, source_flux=2)
+            threshold=5, deproject=[1, 2, 3], covariance=lambda ell: None, source_flux=2,
+            keep_templates=[0, 3])
         assert finder.parameters == {
             "threshold": 5.0, "n_templates": None, "covariance": "given", "anisotropic": False,
             "sources": "auto", "source_threshold": 5.0, "source_flux": 2.0,
-            "deproject": "[1, 2, 3]"}
+            "deproject": "[1, 2, 3]", "keep_templates": "0 3"}
+
+    def test_kept_templates(self, sky):
+        """The best template is one of all, and its S/N is the S/N."""
+        finder = MatchedFilterFinder(covariance="model", sources=None, keep_templates=range(12))
+        score_map = finder.score_map(sky.maps)
+        kept = np.array([score_map.layers[f"snr_{number}"] for number in range(12)])
+        sizes = np.unique(score_map.layers["theta_c"], return_inverse=True)
+        by_size = [kept[:, sizes[1] == index] for index in range(sizes[0].size)]
+        snr = [score_map.data[sizes[1] == index] for index in range(sizes[0].size)]
+        for layers, expected in zip(by_size, snr):
+            seen = np.isfinite(expected)
+            assert np.isclose(layers[:, seen], expected[seen], rtol=1e-5).all(axis=1).any()
+
+    def test_kept_templates_must_be_there(self, sky):
+        with pytest.raises(ValueError, match="keep_templates names 12, 40; .* from 0 to 11"):
+            MatchedFilterFinder(keep_templates=[3, 40, 12]).score_map(sky.maps)
 
     def test_default_templates_grow_with_the_beam(self, sky, mock_sky):
         wide = Instrument("wide", [Band("150", 150.0, Beam.from_fwhm(4.8), noise=10)])
