@@ -14,11 +14,10 @@ from szfinder.finders.combining import mean_rank, rank_and, rank_product
 from szfinder.finders.ensemble_calibration import EnsembleCalibration
 from szfinder.finders.ensemble_preset import EnsemblePreset, make_members
 from szfinder.finders.evidence import evidence_at_peaks
-from szfinder.finders.lending import highest_nearby, lent
+from szfinder.finders.members import check_instruments, named_members, nearness, said_by
 from szfinder.finders.regridding import on_pixels_of
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.tail_rank import TailRank
-from szfinder.finders.tiled import pixel_size
 from szfinder.maps import HealpixMap, HealpixStack, MapStack
 from szfinder.utils.errors import put_in_front
 
@@ -28,13 +27,8 @@ __all__ = ["EnsembleFinder"]
 #: peak above the pass to a higher one where the method does not tell objects apart itself.
 THRESHOLDS = {"product": 2.0, "and": 1.0, "calibrated": 0.5}
 PROMINENCE = {"product": 0.3, "and": 0.15}
-#: Part of the smallest beam, or of a pixel of a member's score map where that is larger, within
-#: which finders put a cluster at one place.
-SAME_PLACE = 0.5
 #: Rank that a threshold below all scores counts as having.
 LEAST_RANK = 0.05
-#: What the ensemble has from the first of its members that measures it.
-MEASURED = ("snr", "theta_c", "y_c", "y_c_err", "y500")
 
 
 class EnsembleFinder(SZFinder):
@@ -104,8 +98,8 @@ class EnsembleFinder(SZFinder):
         threshold: float | None = None,
         calibration: EnsembleCalibration | None = None,
     ) -> None:
-        self.members = _named(members)
-        _check_instruments(self.members)
+        self.members = named_members(members)
+        check_instruments(self.members)
         if method is None:
             method = "product" if calibration is None else "calibrated"
         if method not in THRESHOLDS:
@@ -278,7 +272,7 @@ class EnsembleFinder(SZFinder):
                 put_in_front(error, f"member {name!r}")
                 raise
             references[name] = self._reference(name, found)
-            said = _said(name, member, found, references[name], _near(member, maps))
+            said = said_by(name, member, found, references[name], nearness(member, maps))
             layers["flags"] = said.pop("flags") | layers.get("flags", 0)
             layers |= {key: layer for key, layer in said.items() if key not in layers}
         return layers, references
@@ -297,65 +291,6 @@ class EnsembleFinder(SZFinder):
             max(float(references[name](member.threshold)), LEAST_RANK)
             for name, member in self.members.items()
         ]
-
-
-def _named(members: Mapping[str, SZFinder] | Sequence[SZFinder]) -> dict[str, SZFinder]:
-    """Two members or more by their names."""
-    if not isinstance(members, Mapping):
-        names = [member.kind for member in members]
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"two members are of one kind: {', '.join(names)}; name them, as in "
-                "EnsembleFinder({'first': ..., 'second': ...})"
-            )
-        members = dict(zip(names, members))
-    if len(members) < 2:
-        raise ValueError(
-            f"an ensemble needs two members or more; found {', '.join(members) or 'none'}"
-        )
-    return dict(members)
-
-
-def _check_instruments(members: Mapping[str, SZFinder]) -> None:
-    """Refuse weights for different instruments: no maps fit all of them."""
-    presets = {name: getattr(member, "preset", None) for name, member in members.items()}
-    instruments = {
-        name: preset.preprocessing.instrument
-        for name, preset in presets.items()
-        if preset is not None
-    }
-    if len(set(instruments.values())) > 1:
-        listed = ", ".join(f"{name} for {known!r}" for name, known in instruments.items())
-        raise ValueError(
-            f"the weights of the members are for different instruments: {listed}; take weights for "
-            "one and the same"
-        )
-
-
-def _near(member: SZFinder, maps: MapStack) -> float:
-    """Distance in pixels within which a member puts a cluster where others do."""
-    smallest_beam = min(band.beam.fwhm for band in maps.bands) / pixel_size(maps)
-    # whole numbers of pixels are not to depend on the last digits of a WCS
-    return round(SAME_PLACE * max(smallest_beam, member.score_step(maps)), 6)
-
-
-def _said(
-    name: str, member: SZFinder, found: ScoreMap, reference: TailRank, near: float
-) -> dict[str, np.ndarray]:
-    """Layers of what a member says, at its peak nearby."""
-    rank = reference(found.data)
-    peak = highest_nearby(rank, near)
-    at_peak = {layer: values.ravel()[peak] for layer, values in found.layers.items()}
-    said = {
-        f"score_{name}": at_peak["score"],
-        f"rank_{name}": lent(rank, near),
-        f"found_{name}": at_peak["score"] > member.threshold,
-        "flags": found.layers.get("flags", np.zeros(rank.shape, np.int16)),
-    }
-    if "probability" in at_peak:
-        said[f"probability_{name}"] = at_peak["probability"]
-    measured = (layer for layer in at_peak if layer in MEASURED or layer.startswith("snr_"))
-    return said | {layer: at_peak[layer] for layer in measured}
 
 
 def _judged(
