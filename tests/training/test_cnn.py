@@ -21,8 +21,8 @@ SMALL = CNNTraining("deepsz", ModernRecipe(n_batches=300), width=4, n_skies=2, s
     [
         ({"n_skies": 0}, "n_skies must be from 1 to 1000000; found 0"),
         ({"n_skies": 1_000_001}, "n_skies must be from 1 to 1000000; found 1000001"),
-        ({"n_validation": 0}, "n_validation must be from 1 to 10000; found 0"),
-        ({"n_validation": 20_000}, "n_validation must be from 1 to 10000; found 20000"),
+        ({"n_validation": 0}, "n_validation must be from 1 to 5000; found 0"),
+        ({"n_validation": 20_000}, "n_validation must be from 1 to 5000; found 20000"),
         ({"width": 0}, "width must be 1 or more; found 0"),
         ({"size": 0.0}, "size must be positive, in degrees; found 0.0"),
         ({"size": float("nan")}, "size must be positive, in degrees; found nan"),

@@ -54,7 +54,7 @@ SMALL = UNetTraining(
     "options, message",
     [
         ({"n_skies": 0}, "n_skies must be from 1 to 1000000; found 0"),
-        ({"n_validation": 20_000}, "n_validation must be from 1 to 10000; found 20000"),
+        ({"n_validation": 20_000}, "n_validation must be from 1 to 5000; found 20000"),
     ],
 )
 def test_what_no_training_can_be(options, message):
