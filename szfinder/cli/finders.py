@@ -102,6 +102,11 @@ def finder_for(
             f"{reason}: give one with --finder ensemble --weights, or take another finder; maps of "
             f"{', '.join(maps.instrument.names)} were read"
         )
+    if threshold is not None and threshold < 1:
+        raise ValueError(
+            f"{reason}, and a threshold of {threshold:g} is none of the matched filter: say which "
+            "finder is to be used with --finder"
+        )
     print(f"szfinder: {reason}: the matched filter is used")
     return MatchedFilterFinder(**options)
 
@@ -114,6 +119,8 @@ def printed_warnings() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         for category in (NoDetectionsWarning, UnlikeTrainingWarning):
             warnings.simplefilter("always", category)
-        yield
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        print(f"szfinder: {message}")
+        try:
+            yield
+        finally:
+            for message in dict.fromkeys(str(warning.message) for warning in caught):
+                print(f"szfinder: {message}")

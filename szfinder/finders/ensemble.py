@@ -119,7 +119,7 @@ class EnsembleFinder(SZFinder):
         if method == "calibrated" and self.threshold >= 1:
             raise ValueError(
                 f"threshold must be a probability, between 0 and 1; found {self.threshold!r}; for "
-                "signal-to-noise ratios take the MatchedFilterFinder"
+                "signal-to-noise ratios take the matched filter"
             )
         self.method = method
         self.calibration = calibration
@@ -268,10 +268,10 @@ class EnsembleFinder(SZFinder):
         for name, member in self.members.items():
             try:
                 found = on_pixels_of(maps, member.score_map(maps, mask=mask))
+                references[name] = self._reference(name, found)
             except Exception as error:
                 put_in_front(error, f"member {name!r}")
                 raise
-            references[name] = self._reference(name, found)
             said = said_by(name, member, found, references[name], nearness(member, maps))
             layers["flags"] = said.pop("flags") | layers.get("flags", 0)
             layers |= {key: layer for key, layer in said.items() if key not in layers}
