@@ -25,7 +25,11 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--output", type=Path, default=Path("ensemble"))
     options = parser.parse_args()
-    skies = [SkyEvidence.read(path) for path in sorted(options.folder.glob("evidence_*.npz"))]
+    paths = sorted(options.folder.glob("evidence_*.npz"))
+    if len({path.name.split("_")[1] for path in paths}) != 1:
+        parser.error(f"{options.folder} must hold the evidence of one training; found {len(paths)} "
+                     f"files: {', '.join(path.name for path in paths)}")  # fmt: skip
+    skies = [SkyEvidence.read(path) for path in paths]
     evidence = pooled(skies)
     ranks = [f"rank_{name}" for name in evidence.references]
     features = EnsemblePreset.load(options.folder / "ensemble.json").calibration.model.features

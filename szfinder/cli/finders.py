@@ -89,25 +89,23 @@ def finder_for(
     ValueError
         If it must be an ensemble, and there is none.
     """
-    from szfinder.finders import EnsembleFinder, MatchedFilterFinder, available_ensembles
-    from szfinder.finders.ensemble_preset import ensemble_for
+    from szfinder.finders import EnsembleFinder, MatchedFilterFinder, ensemble_for
+    from szfinder.maps import MapError
 
     options = {} if threshold is None else {"threshold": threshold}
-    if name := ensemble_for(maps):
-        return EnsembleFinder.from_preset(name, method=method, **options)
-    known = ", ".join(available_ensembles())
-    reason = f"no ensemble of the package ({known}) is for these maps"
-    if required:
-        raise ValueError(
-            f"{reason}: give one with --finder ensemble --weights, or take another finder; maps of "
-            f"{', '.join(maps.instrument.names)} were read"
-        )
-    if threshold is not None and threshold < 1:
-        raise ValueError(
-            f"{reason}, and a threshold of {threshold:g} is none of the matched filter: say which "
-            "finder is to be used with --finder"
-        )
-    print(f"szfinder: {reason}: the matched filter is used")
+    try:
+        return EnsembleFinder.from_preset(ensemble_for(maps), method=method, **options)
+    except MapError as error:
+        if required:
+            raise ValueError(
+                f"{error}; give one with --finder ensemble --weights, or take another finder"
+            ) from error
+        if threshold is not None and threshold < 1:
+            raise ValueError(
+                f"{error}; and a threshold of {threshold:g} is none of the matched filter: say "
+                "which finder is to be used with --finder"
+            ) from error
+        print(f"szfinder: the matched filter is used: {error}")
     return MatchedFilterFinder(**options)
 
 

@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from szfinder.cli.training import add_network, add_options, command_line, given, print_end
@@ -38,7 +37,7 @@ def add_parser(networks: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train, and say how good the ensemble is on the skies, each judged by the others."""
+    """Train, and say how good the ensemble is on the skies that it learned from."""
     from szfinder.training import ENSEMBLE_TRAININGS, train_ensemble
 
     training = ENSEMBLE_TRAININGS[options.preset]
@@ -66,10 +65,7 @@ def _weights(text: str) -> tuple[str, str]:
 def _with_weights(
     members: Mapping[str, Mapping[str, Any]], weights: list[tuple[str, str]]
 ) -> dict[str, Mapping[str, Any]]:
-    """The members with other weights; those in a folder by its full path.
-
-    The ensemble then finds them wherever it is used from.
-    """
+    """The members with other weights."""
     members = dict(members)
     for name, preset in weights:
         networks = [member for member in members if "preset" in members[member]]
@@ -78,6 +74,5 @@ def _with_weights(
                 f"--weights {name}={preset}: no network of the ensemble has this name; it has "
                 f"{', '.join(networks)}"
             )
-        path = str(Path(preset).resolve()) if Path(preset).is_dir() else preset
-        members[name] = {**members[name], "preset": path}
+        members[name] = {**members[name], "preset": preset}
     return members

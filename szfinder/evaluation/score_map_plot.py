@@ -15,6 +15,8 @@ __all__ = ["plot_score_map"]
 
 #: Signal-to-noise ratios that the colours span: from its negative to twice it.
 COLOUR_SCALE = 4.0
+#: What the scores of ensembles are by their method, where they are no probabilities.
+RANKS = {"product": "score (rank of the product)", "and": "score (rank over threshold)"}
 #: Detections that are labelled.
 MAX_LABELS = 40
 
@@ -91,8 +93,8 @@ def _mark(axes: "Axes", clusters: QTable, radius: float, *, digits: int) -> None
 
 def _scale(score_map: ScoreMap) -> tuple[str, float, float]:
     """What the colours stand for, and the scores that they span."""
+    if score_map.meta.get("method") in RANKS:
+        return RANKS[score_map.meta["method"]], 0.0, 2 * score_map.meta["threshold"]
     if np.nanmax(score_map.data, initial=0) <= 1:
         return "score (0 to 1)", 0.0, 1.0
-    if "method" in score_map.meta:
-        return "score (rank)", 0.0, 2 * score_map.meta["threshold"]
     return "score (signal-to-noise ratio)", -COLOUR_SCALE, 2 * COLOUR_SCALE

@@ -14,7 +14,7 @@ from szfinder.finders.cnn import CNNFinder
 from szfinder.finders.combining import mean_rank, rank_and, rank_product
 from szfinder.finders.ensemble import EnsembleFinder
 from szfinder.finders.ensemble_calibration import EnsembleCalibration
-from szfinder.finders.ensemble_preset import EnsemblePreset, available_ensembles
+from szfinder.finders.ensemble_preset import EnsemblePreset, available_ensembles, ensemble_for
 from szfinder.finders.evidence_model import EvidenceModel
 from szfinder.finders.matched_filter import MatchedFilterFinder
 from szfinder.finders.score_map import ScoreMap
@@ -42,6 +42,7 @@ __all__ = [
     "UNetSegmentFinder",
     "UnlikeTrainingWarning",
     "available_ensembles",
+    "ensemble_for",
     "mean_rank",
     "rank_and",
     "rank_product",

@@ -14,7 +14,13 @@ from szfinder.finders.combining import mean_rank, rank_and, rank_product
 from szfinder.finders.ensemble_calibration import EnsembleCalibration
 from szfinder.finders.ensemble_preset import EnsemblePreset, make_members
 from szfinder.finders.evidence import evidence_at_peaks
-from szfinder.finders.members import check_instruments, named_members, nearness, said_by
+from szfinder.finders.members import (
+    check_features,
+    check_instruments,
+    named_members,
+    nearness,
+    said_by,
+)
 from szfinder.finders.regridding import on_pixels_of
 from szfinder.finders.score_map import ScoreMap
 from szfinder.finders.tail_rank import TailRank
@@ -47,10 +53,11 @@ class EnsembleFinder(SZFinder):
       regression on the ranks and on the signal-to-noise ratios of the peak in templates of several
       sizes (see `EvidenceModel`). It falls off around the peak as the mean rank does.
 
-    Every row has what each member says: ``score_NAME``, ``rank_NAME``, ``probability_NAME``, if it
-    gives one, and ``found_NAME``, whether the member alone would have found it there; and ``snr``,
-    ``theta_c``, ``y_c`` and ``y_c_err`` of a matched filter among them, at its peak nearby. Pixels
-    in which a member has no score have none.
+    Every row has what each member says: ``rank_NAME``, which is lent as above; and of the member's
+    highest pixel within that distance ``score_NAME``, ``probability_NAME``, if it gives one, and
+    ``found_NAME``, whether the member alone would have found it there. The first member with
+    amplitudes, a matched filter, gives ``snr``, ``theta_c``, ``y_c`` and ``y_c_err`` of its own
+    highest pixel. Pixels in which a member has no score have none.
 
     Parameters
     ----------
@@ -73,7 +80,7 @@ class EnsembleFinder(SZFinder):
     ValueError
         If there are fewer than two members, or two of a name, or their weights are for different
         instruments; if there is no such method, or it lacks a calibration; or the calibration is of
-        other members.
+        other members, or of templates that the matched filter among them does not keep.
 
     References
     ----------
@@ -114,6 +121,8 @@ class EnsembleFinder(SZFinder):
                 f"the calibration is of the members {', '.join(calibration.references)}; found "
                 f"{', '.join(self.members)}"
             )
+        if method == "calibrated":
+            check_features(calibration.model.features, self.members)
         known = THRESHOLDS if calibration is None else calibration.thresholds
         super().__init__(threshold=known[method] if threshold is None else threshold)
         if method == "calibrated" and self.threshold >= 1:
@@ -214,9 +223,10 @@ class EnsembleFinder(SZFinder):
     def score_map(self, maps: MapStack | NDData, *, mask: np.ndarray | None = None) -> ScoreMap:
         """Score of the ensemble in every pixel of the maps.
 
-        Parameters and result as in `SZFinder.score_map`. The layers are what the members say, each
-        at the peak from which a pixel borrows its rank; ``flags`` of any member; and, with a
-        calibration, ``probability``.
+        Parameters and result as in `SZFinder.score_map`. The layers are what the members say: the
+        rank that a pixel borrows, and the rest at the highest pixel nearby; ``flags`` of any
+        member; and, with a calibration, ``probability``, which is 0 where no peak of the mean rank
+        is.
 
         Raises
         ------
@@ -272,9 +282,9 @@ class EnsembleFinder(SZFinder):
             except Exception as error:
                 put_in_front(error, f"member {name!r}")
                 raise
-            said = said_by(name, member, found, references[name], nearness(member, maps))
-            layers["flags"] = said.pop("flags") | layers.get("flags", 0)
-            layers |= {key: layer for key, layer in said.items() if key not in layers}
+            near = nearness(member, maps)
+            said = said_by(name, member, found, references[name], near, known=layers)
+            layers |= {**said, "flags": said["flags"] | layers.get("flags", 0)}
         return layers, references
 
     def _reference(self, name: str, found: ScoreMap) -> TailRank:

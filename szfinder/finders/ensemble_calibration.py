@@ -49,6 +49,13 @@ class EnsembleCalibration:
                 f"references are of {', '.join(self.references)}, and_ranks of "
                 f"{', '.join(self.and_ranks)}; expected the same members"
             )
+        ranks = [name for name in self.model.features if name.startswith("rank_")]
+        unknown = [name for name in ranks if name.removeprefix("rank_") not in self.references]
+        if unknown:
+            raise ValueError(
+                f"the model looks at {', '.join(unknown)}; expected ranks of the members "
+                f"{', '.join(self.references)}"
+            )
         missing = [method for method in METHODS if method not in self.thresholds]
         if missing:
             raise ValueError(f"thresholds lack {', '.join(missing)}; found {self.thresholds}")

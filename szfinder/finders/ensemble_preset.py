@@ -12,7 +12,7 @@ from szfinder.finders.ensemble_calibration import EnsembleCalibration
 from szfinder.finders.matched_filter import MatchedFilterFinder
 from szfinder.finders.unet import UNetSegmentFinder
 from szfinder.maps import HealpixStack, MapError, MapStack
-from szfinder.models import Preset
+from szfinder.models import Preprocessing, Preset
 from szfinder.utils.files import replacing
 
 if TYPE_CHECKING:
@@ -32,33 +32,53 @@ def available_ensembles() -> list[str]:
     return sorted(path.stem for path in BUNDLED.glob("*.json"))
 
 
-def ensemble_for(maps: MapStack | HealpixStack) -> str | None:
-    """The ensemble of the package whose networks are for such maps; None if there is none.
+def ensemble_for(maps: MapStack | HealpixStack) -> str:
+    """The ensemble of the package whose networks are for such maps.
 
     Parameters
     ----------
     maps : `~szfinder.maps.MapStack` or `~szfinder.maps.HealpixStack`
         The maps. Of a map stack bands, beams, pixels and least size must fit, of HEALPix maps the
         bands.
+
+    Raises
+    ------
+    `~szfinder.maps.MapError`
+        If there is none; it says what does not fit, where bands and beams do.
+
+    Examples
+    --------
+    >>> from szfinder import EnsembleFinder, SkySimulator
+    >>> from szfinder.finders import ensemble_for
+    >>> sky = SkySimulator.from_preset("spt3g", size=1.5, rng=1).patch()
+    >>> ensemble_for(sky.maps)
+    'spt3g'
     """
+    misfits = []
     for name in available_ensembles():
         members = EnsemblePreset.load(name).configuration.values()
-        weights = [member["preset"] for member in members if "preset" in member]
-        if weights and all(_suits(Preset.load(weight), maps) for weight in weights):
+        networks = [Preset.load(member["preset"]) for member in members if "preset" in member]
+        inputs = [network.preprocessing for network in networks]
+        if not inputs or not all(each.has_bands_of(maps) for each in inputs):
+            continue
+        try:
+            if isinstance(maps, MapStack):
+                for each in inputs:
+                    _check(each, maps)
             return name
-    return None
+        except MapError as error:
+            misfits.append(f"{name!r}: {error}")
+    known = ", ".join(available_ensembles())
+    why = "; ".join(misfits) or f"none has the bands and beams of {maps!r}"
+    raise MapError(f"no ensemble of the package ({known}) is for these maps: {why}")
 
 
-def _suits(preset: Preset, maps: MapStack | HealpixStack) -> bool:
-    if not preset.preprocessing.has_bands_of(maps):
-        return False
-    if isinstance(maps, HealpixStack):
-        return True
-    try:
-        preset.check_maps(maps)
-    except MapError:
-        return False
-    return min(maps.shape) >= preset.preprocessing.image_size
+def _check(preprocessing: Preprocessing, maps: MapStack) -> None:
+    """Refuse maps that a network cannot take."""
+    preprocessing.match(maps)
+    least = preprocessing.image_size
+    if min(maps.shape) < least:
+        raise MapError(f"maps of {maps.shape} pixels; expected {least} or more on a side")
 
 
 def make_members(configuration: Mapping[str, Mapping[str, Any]]) -> "dict[str, SZFinder]":

@@ -82,7 +82,7 @@ class EvidenceModel:
         Raises
         ------
         ValueError
-            If a feature is missing.
+            If a feature is missing or not finite.
         """
         x = (features_of(evidence, self.features) - self.center) / self.scale
         x = np.clip(x, self.lower, self.upper)
@@ -112,13 +112,20 @@ def features_of(evidence: Mapping[str, ArrayLike], names: Sequence[str]) -> np.n
     Raises
     ------
     ValueError
-        If a feature is missing.
+        If a feature is missing or not finite.
     """
     keys = evidence.keys()
     missing = [name for name in names if name not in keys]
     if missing:
         raise ValueError(f"the evidence lacks {', '.join(missing)}; it has {', '.join(keys)}")
     values = [np.asarray(evidence[name], dtype=float) for name in names]
+    for name, value in zip(names, values):
+        if not np.isfinite(value).all():
+            n_bad = np.count_nonzero(~np.isfinite(value))
+            raise ValueError(
+                f"{name} is not finite in {n_bad} of {value.size} places; expected a number "
+                "wherever all members have a score"
+            )
     return np.transpose(
         [
             value if name.startswith("rank_") else np.arcsinh(value / LINEAR)

@@ -62,8 +62,12 @@ def write_regions(clusters: QTable, path: str | os.PathLike) -> None:
     if "theta_c" in clusters.colnames:
         radius = np.maximum(REGION_RADIUS * clusters["theta_c"], LEAST_RADIUS)
     circles = [
-        CircleSkyRegion(row["sky_centroid"], size, meta={"text": f"{row['score']:.3g}"})
+        CircleSkyRegion(row["sky_centroid"], size, meta={"text": _label(row["score"])})
         for row, size in zip(clusters, radius)
     ]
     with replacing(path) as aside:
         Regions(circles).write(aside, format="ds9")
+
+
+def _label(score: float) -> str:
+    return f"{score:.1f}" if score >= 10 else f"{score:.3g}"

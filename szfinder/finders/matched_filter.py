@@ -144,9 +144,9 @@ class MatchedFilterFinder(SZFinder):
 
         The best is the one with the highest amplitude over the noise that the filter expects: sizes
         whose noise it underestimates are not favoured over others. The layers are ``theta_c``,
-        ``y_c``, ``y_c_err``, ``snr`` and, for templates that have an R500, ``y500``, of the
-        best template; ``flags``; and those of ``keep_templates``. Parameters
-        and result as in `SZFinder.score_map`.
+        ``y_c``, ``y_c_err``, ``snr`` and, for templates that have an R500, ``y500``, of the best
+        template; ``flags``; and those of ``keep_templates``. Parameters and result as in
+        `SZFinder.score_map`.
         """
         with single_blas_thread():
             return self._score_map(as_map_stack(maps), mask)
@@ -169,7 +169,8 @@ class MatchedFilterFinder(SZFinder):
             if index in self.keep_templates:
                 kept[f"snr_{index}"] = amplitude / error
         snr = y_c / y_c_err
-        snr[~problem.use] = np.nan
+        for layer in (snr, *kept.values()):
+            layer[~problem.use] = np.nan
         layers = {
             "snr": snr,
             "theta_c": np.array([template.theta_c for template in templates])[best],

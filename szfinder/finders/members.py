@@ -1,6 +1,7 @@
 """Members of an ensemble: their names, and what they say of a place."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -11,13 +12,15 @@ from szfinder.finders.tail_rank import TailRank
 from szfinder.finders.tiled import pixel_size
 from szfinder.maps import MapStack
 
-__all__ = ["check_instruments", "named_members", "nearness", "said_by"]
+__all__ = ["check_features", "check_instruments", "named_members", "nearness", "said_by"]
 
 #: Part of the smallest beam, or of a pixel of a member's score map where that is larger, within
 #: which finders put a cluster at one place.
 SAME_PLACE = 0.5
-#: What the ensemble has from the first of its members that measures it.
+#: What the ensemble has from the first of its members with amplitudes; and from the first with
+#: them, signal-to-noise ratios in single templates.
 MEASURED = ("snr", "theta_c", "y_c", "y_c_err", "y500")
+KEPT = re.compile(r"snr_(\d+)")
 
 
 def named_members(members: Mapping[str, SZFinder] | Sequence[SZFinder]) -> dict[str, SZFinder]:
@@ -33,6 +36,12 @@ def named_members(members: Mapping[str, SZFinder] | Sequence[SZFinder]) -> dict[
     if len(members) < 2:
         raise ValueError(
             f"an ensemble needs two members or more; found {', '.join(members) or 'none'}"
+        )
+    unfit = [name for name in members if not str(name).isidentifier()]
+    if unfit:
+        raise ValueError(
+            f"members need names that are part of those of columns; found {unfit[0]!r}, expected "
+            "letters, digits and underscores"
         )
     return dict(members)
 
@@ -53,6 +62,20 @@ def check_instruments(members: Mapping[str, SZFinder]) -> None:
         )
 
 
+def check_features(features: Sequence[str], members: Mapping[str, SZFinder]) -> None:
+    """Refuse matched filters that do not keep the templates which a model looks at."""
+    asked = {int(kept[1]) for kept in map(KEPT.fullmatch, features) if kept}
+    filters = {n: m.keep_templates for n, m in members.items() if hasattr(m, "keep_templates")}
+    name = next((name for name in filters if filters[name]), next(iter(filters), None))
+    lacking = asked - set(filters.get(name, asked))
+    if lacking:
+        raise ValueError(
+            f"the calibration looks at the templates {', '.join(map(str, sorted(asked)))}, of "
+            f"which member {name!r} does not keep {', '.join(map(str, sorted(lacking)))}: make it "
+            f"with keep_templates={sorted(asked)}"
+        )
+
+
 def nearness(member: SZFinder, maps: MapStack) -> float:
     """Distance in pixels within which a member puts a cluster where others do."""
     smallest_beam = min(band.beam.fwhm for band in maps.bands) / pixel_size(maps)
@@ -61,9 +84,18 @@ def nearness(member: SZFinder, maps: MapStack) -> float:
 
 
 def said_by(
-    name: str, member: SZFinder, found: ScoreMap, reference: TailRank, near: float
+    name: str,
+    member: SZFinder,
+    found: ScoreMap,
+    reference: TailRank,
+    near: float,
+    *,
+    known: Collection[str],
 ) -> dict[str, np.ndarray]:
-    """Layers of what a member says, at its peak nearby."""
+    """Layers of what a member says: the rank a place borrows, and the rest at the highest pixel.
+
+    Amplitudes, and S/N in single templates, are left out if they are known of another member.
+    """
     rank = reference(found.data)
     peak = highest_nearby(rank, near)
     at_peak = {layer: values.ravel()[peak] for layer, values in found.layers.items()}
@@ -75,5 +107,8 @@ def said_by(
     }
     if "probability" in at_peak:
         said[f"probability_{name}"] = at_peak["probability"]
-    measured = (layer for layer in at_peak if layer in MEASURED or layer.startswith("snr_"))
-    return said | {layer: at_peak[layer] for layer in measured}
+    if "snr" not in known or ("y_c" in at_peak and "y_c" not in known):
+        said |= {layer: at_peak[layer] for layer in MEASURED if layer in at_peak}
+    if not any(map(KEPT.fullmatch, known)):
+        said |= {layer: at_peak[layer] for layer in at_peak if KEPT.fullmatch(layer)}
+    return said

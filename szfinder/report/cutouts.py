@@ -46,11 +46,12 @@ def cutout_side(sky: Sky) -> float:
     return max(SIDE, SIDE_BEAMS * min(band.beam.fwhm for band in sky.instrument))
 
 
-def cutout_figure(sky: Sky, score_map: ScoreMap, rows: QTable) -> "Figure":
+def cutout_figure(
+    sky: Sky, score_map: ScoreMap, rows: QTable, *, highest: float | None = None
+) -> "Figure":
     """Each detection in the score map, above, and in the band with the deepest decrement, below.
 
-    Scores are shown from 0 to the highest of the rows; the map less itself smoothed over six of the
-    smallest beams, in which blue is a decrement.
+    The map is shown less itself smoothed over six of the smallest beams; blue is a decrement in it.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ def cutout_figure(sky: Sky, score_map: ScoreMap, rows: QTable) -> "Figure":
         Score map of its maps.
     rows : `~astropy.table.QTable`
         One detection or more.
+    highest : float, optional
+        Scores are shown from 0 to this, by default to the highest of the rows.
     """
     from astropy.nddata import Cutout2D
     from matplotlib.figure import Figure
@@ -67,12 +70,14 @@ def cutout_figure(sky: Sky, score_map: ScoreMap, rows: QTable) -> "Figure":
     shape = tuple(int(round(cutout_side(sky) / side)) for side in sky.maps.pixel_scale)
     decrement = _less_background(sky)
     depth = DEPTH * decrement.std()
+    if highest is None:
+        highest = rows["score"].max()
     figure = Figure(figsize=(INCHES * len(rows), 2.1 * INCHES), layout="constrained")
     panels = figure.subplots(2, len(rows), squeeze=False)
     for (above, below), row in zip(panels.T, rows):
         centre = row["x_centroid"], row["y_centroid"]
         for axes, data, colours in (
-            (above, score_map.data, {"cmap": "cividis", "vmin": 0, "vmax": rows["score"].max()}),
+            (above, score_map.data, {"cmap": "cividis", "vmin": 0, "vmax": highest}),
             (below, decrement, {"cmap": "RdBu_r", "vmin": -depth, "vmax": depth}),
         ):
             piece = Cutout2D(data, centre, shape, mode="partial", fill_value=np.nan).data

@@ -35,9 +35,11 @@ __all__ = ["score_table", "write_report"]
 BORDER = 5.0
 #: M500c in Msun of the halos whose completeness is shown.
 MASSES = (1e14, 2e14, 3e14)
-#: Thresholds of the table, for signal-to-noise ratios and for probabilities.
+#: Thresholds of the table, for signal-to-noise ratios and for probabilities; and factors on that of
+#: the catalogue, for the scores of ensembles that are ranks.
 THRESHOLDS = (4.5, 5.0, 6.0, 8.0)
 PROBABILITIES = (0.2, 0.4, 0.6, 0.8)
+RANKS = {"product": (1.1, 1.2, 1.3), "and": (1.1, 1.2, 1.3)}
 #: Bins of M500c in Msun for the completeness curve.
 MASS_BINS = np.geomspace(5e13, 1e15, 14)
 #: Detections shown side by side.
@@ -56,8 +58,9 @@ def score_table(sky: Sky, clusters: QTable, *, thresholds: Sequence[float] | Non
     clusters : `~astropy.table.QTable`
         The catalogue of its maps.
     thresholds : sequence of float, optional
-        Least scores. By default the threshold of the catalogue, and above it 5, 6 and 8, or 0.4,
-        0.6 and 0.8 where it is below 1 and the scores are probabilities.
+        Least scores. By default the threshold of the catalogue and, higher by more than a tenth,
+        5, 6 and 8, or 0.4, 0.6 and 0.8 where it is below 1 and the scores are probabilities; for
+        ensembles whose scores are ranks, 1.1, 1.2 and 1.3 times the threshold.
 
     Returns
     -------
@@ -91,6 +94,8 @@ def _mean(values: np.ndarray) -> float:
 def _thresholds(clusters: QTable) -> list[float]:
     """The threshold of a catalogue, and higher ones."""
     least = clusters.meta.get("threshold", THRESHOLDS[0])
+    if clusters.meta.get("method") in RANKS:
+        return [least, *(least * factor for factor in RANKS[clusters.meta["method"]])]
     higher = PROBABILITIES if least < 1 else THRESHOLDS
     return [least, *(threshold for threshold in higher[1:] if threshold > 1.1 * least)]
 

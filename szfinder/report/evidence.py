@@ -71,7 +71,7 @@ def _said(row: Row, name: str) -> str:
     below = ""
     if not row[f"found_{name}"]:
         below = f", below its threshold of {row.meta[f'{name}_threshold']:.3g}"
-    return f"{score} in the {_label(name)}{below} (1 in {one_in:,.0f} pixels is as high)"
+    return f"{score} in the {_label(name)}{below} (counts as 1 in {one_in:,.0f} pixels)"
 
 
 def _together(row: Row) -> str:
@@ -95,6 +95,7 @@ def add_evidence(page: "Page", sky: Sky, score_map: ScoreMap, clusters: QTable) 
         Catalogue of an ensemble, highest score first.
     """
     halos = _halos(sky, clusters)
+    highest = clusters["score"].max() if len(clusters) else None
     best = range(len(clusters))[:N_EXPLAINED]
     doubtful = range(len(clusters))[N_EXPLAINED:][-N_EXPLAINED:][::-1]
     for title, which in (
@@ -107,7 +108,7 @@ def add_evidence(page: "Page", sky: Sky, score_map: ScoreMap, clusters: QTable) 
             row = clusters[number]
             with page.section(f"{row['id']}. {row['name']}"):
                 page.figure(
-                    cutout_figure(sky, score_map, clusters[number : number + 1]),
+                    cutout_figure(sky, score_map, clusters[number : number + 1], highest=highest),
                     f"Score above, {shown_band(sky).name} GHz below; {cutout_side(sky):.0f} arcmin",
                 )
                 page.paragraph(explain(row))
@@ -121,9 +122,9 @@ def _meaning(sky: Sky, clusters: QTable) -> str:
     where = "the skies it learned from" if clusters.meta["calibrated"] else "these maps"
     radius = matching_radius(sky)
     return (
-        "The score of a member is the highest nearby. Of a rank r, one pixel in 10^r has such a "
-        f"score in {where}; it counts less the farther away the member has its peak. In truth a "
-        f"detection is a halo of {REAL_MASS:.0e} Msun (M500c) or more within {radius:.2g}."
+        "The score of a member is the highest nearby. A rank r is that of one pixel in 10^r in "
+        f"{where}; it is lower the farther away the member has its peak. In truth a detection is a "
+        f"halo of {REAL_MASS:.0e} Msun (M500c) or more within {radius:.2g}."
     )
 
 

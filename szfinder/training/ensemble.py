@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ from szfinder.finders.ensemble_preset import make_members
 from szfinder.finders.evidence import FLOOR, PROMINENCE
 from szfinder.finders.evidence_model import features_of, monomials
 from szfinder.finders.lending import PENALTY, REACH
-from szfinder.models import Preset
+from szfinder.finders.members import SAME_PLACE
+from szfinder.finders.tail_rank import STEP
+from szfinder.models import available_presets
 from szfinder.simulation import Sky
 from szfinder.training.evidence import SkyEvidence, pooled
 from szfinder.training.joint_thresholds import joint_thresholds
@@ -90,13 +92,10 @@ class EnsembleTraining:
         """Hash of all that the evidence of a sky depends on."""
         parts = [
             self.skies.as_dict, dict(self.members), self.radius, self.min_snr,
-            *(FLOOR, PROMINENCE, PENALTY, REACH),
+            *(FLOOR, PROMINENCE, PENALTY, REACH, SAME_PLACE, STEP),
         ]  # fmt: skip
-        weights = [
-            Preset.load(member["preset"]).card["sha256"]
-            for member in self.members.values()
-            if "preset" in member
-        ]
+        presets = [getattr(m, "preset", None) for m in make_members(self.members).values()]
+        weights = [preset.card["sha256"] for preset in presets if preset is not None]
         return hashlib.sha256(json.dumps([parts, weights]).encode()).hexdigest()[:8]
 
     def clusters(self, sky: Sky) -> QTable:
@@ -165,13 +164,14 @@ def train_ensemble(
     Returns
     -------
     `~szfinder.finders.EnsemblePreset`
-        Its card has the scores on the skies it learned from, each judged by what was learned from
-        the others.
+        Its card has the scores on the skies it learned from. For ``calibrated`` each sky is judged
+        by a model of the others; the thresholds of all methods are the best on these very skies.
     """
     from tqdm import tqdm
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    training = replace(training, members=_with_full_paths(training.members))
     finder = EnsembleFinder(make_members(training.members), method="product")
     seeds = ENSEMBLE_SEEDS[: training.n_skies]
     skies = []
@@ -199,6 +199,16 @@ def train_ensemble(
     preset = EnsemblePreset(training.members, calibration, card)
     preset.save(folder / "ensemble.json")
     return preset
+
+
+def _with_full_paths(members: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Members whose folders of weights are found from wherever the ensemble is used."""
+    full = {name: dict(member) for name, member in members.items()}
+    for member in full.values():
+        preset = member.get("preset")
+        if preset is not None and preset not in available_presets() and Path(preset).is_dir():
+            member["preset"] = str(Path(preset).resolve())
+    return full
 
 
 def calibrate_ensemble(

@@ -110,7 +110,7 @@ def pooled(skies: Sequence[SkyEvidence]) -> SkyEvidence:
         rows = sky.rows.copy()
         rows["sky"] = number
         for name, reference in references.items():
-            # what the rank lost on its way from the peak stays lost
+            # what the rank differs by from that of the score nearby, it goes on to
             score = rows[f"score_{name}"]
             moved = rows[f"rank_{name}"] + reference(score) - sky.references[name](score)
             rows[f"rank_{name}"] = np.maximum(moved, 0)

@@ -89,11 +89,12 @@ def test_colours_of_probabilities(score_map, meta):
 
 @pytest.mark.parametrize(("method", "threshold"), [("product", 2.3), ("and", 1.0)])
 def test_colours_of_ranks(score_map, method, threshold):
-    """The threshold is in the middle."""
-    scores = np.clip(score_map.data, 0, None)
-    limits, label, bar = scale_of(scores, score_map.wcs, method=method, threshold=threshold)
-    assert limits == pytest.approx((0, 2 * threshold))
-    assert "rank" in label and "noise" not in label and bar.extend == "both"
+    """The threshold is in the middle, also where no rank is above one."""
+    for highest in (None, 0.9):
+        scores = np.clip(score_map.data, 0, highest)
+        limits, label, bar = scale_of(scores, score_map.wcs, method=method, threshold=threshold)
+        assert limits == pytest.approx((0, 2 * threshold))
+        assert "rank" in label and "noise" not in label and bar.extend == "both"
 
 
 def test_labels_of_probabilities_have_two_digits(score_map, clusters):

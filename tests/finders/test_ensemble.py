@@ -359,11 +359,11 @@ def test_found_is_exact(step, fine_sky):
 
 
 def test_first_of_the_members_that_measures(fine_sky):
-    """S/N and amplitude are those of the first that has them."""
+    """S/N and amplitude are of one member: the first with amplitudes."""
     smooth, filter_ = SmoothFinder(), matched_filter()
     for members in ({"filter": filter_, "smooth": smooth}, {"smooth": smooth, "filter": filter_}):
         layers = EnsembleFinder(members).score_map(fine_sky.maps).layers
-        np.testing.assert_array_equal(layers["snr"], layers[f"score_{next(iter(members))}"])
+        np.testing.assert_array_equal(layers["snr"], layers["score_filter"])
         good = np.isfinite(layers["score_filter"])
         np.testing.assert_allclose((layers["y_c"] / layers["y_c_err"])[good],
                                    layers["score_filter"][good], rtol=1e-5)
@@ -624,8 +624,8 @@ def spoiled(fine_sky):
                                    MapError("no such thing", found="1", expected="2")],
                          ids=lambda error: type(error).__name__)
 def test_error_in_a_member_has_its_name(error, spoiled):
-    finder = EnsembleFinder({"good": SmoothFinder(), "bad one": BrokenFinder(error)})
-    with pytest.raises(type(error), match="^member 'bad one': no such thing"):
+    finder = EnsembleFinder({"good": SmoothFinder(), "bad_one": BrokenFinder(error)})
+    with pytest.raises(type(error), match="^member 'bad_one': no such thing"):
         finder(spoiled)
 
 
@@ -641,6 +641,7 @@ def test_error_in_a_tile_has_tile_and_member(spoiled, calibrate):
     ([SmoothFinder()], "two members or more; found smooth"),
     ({"one": SmoothFinder()}, "two members or more; found one"),
     ([SmoothFinder(), SmoothFinder(step=2)], "of one kind: smooth, smooth; name them"),
+    ({"one": SmoothFinder(), "the other": SmoothFinder()}, "part of .* columns; found 'the other'"),
 ])
 def test_refuses_members(members, message):
     with pytest.raises(ValueError, match=message):
@@ -672,6 +673,22 @@ def test_refuses_options(calibrate):
         EnsembleFinder(members, method="and", calibration=calibration, threshold=threshold)
     with pytest.raises(ValueError, match="threshold must be a positive number; found 0"):
         EnsembleFinder(members, threshold=0)
+
+
+def test_refuses_templates_that_are_not_kept(calibrate):
+    """By name, before any map is filtered; other methods have no use for them."""
+    members = {"filter": MatchedFilterFinder(keep_templates=[0, 3]), "smooth": SmoothFinder()}
+    zeros = np.zeros(10)
+    model = EvidenceModel(["snr_3", "snr_7"], [0, 0], [1, 1], [-9, -9], [9, 9], zeros)
+    calibration = EnsembleCalibration(
+        {name: TailRank(np.arange(11.0)) for name in members}, dict.fromkeys(members, 1.0),
+        {"product": 2.0, "and": 1.0, "calibrated": 0.5}, model)
+    with pytest.raises(ValueError, match="templates 3, 7, of which member 'filter' .* keep 7: "
+                                         r"make it with keep_templates=\[3, 7\]"):
+        EnsembleFinder(members, calibration=calibration)
+    EnsembleFinder(members, calibration=calibration, method="and")
+    members["filter"] = MatchedFilterFinder(keep_templates=[3, 5, 7])
+    EnsembleFinder(members, calibration=calibration)
 
 
 # Flags and bad pixels

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from szfinder.finders import (
+    ensemble_for,
     CNNFinder,
     EnsembleCalibration,
     EnsembleFinder,
@@ -17,8 +18,8 @@ from szfinder.finders import (
     available_ensembles,
     ensemble_preset,
 )
-from szfinder.finders.ensemble_preset import ensemble_for, make_members
-from szfinder.maps import Band, Beam, Instrument, MapStack
+from szfinder.finders.ensemble_preset import make_members
+from szfinder.maps import Band, Beam, Instrument, MapError, MapStack
 from szfinder.simulation import SkySimulator
 
 MEMBERS = {"small": {"kind": "matched_filter", "threshold": 5.5, "keep_templates": [0, 3]},
@@ -283,11 +284,16 @@ def test_ensemble_for_maps(maps):
     wide = MapStack(maps.data, wcs=maps.wcs, instrument=Instrument("wide", [
         Band(band.name, band.frequency, Beam.from_fwhm(2 * band.beam.fwhm))
         for band in maps.bands]))
-    assert ensemble_for(wide) is None
-    assert ensemble_for(MapStack(maps.data[:, :30, :30], wcs=maps.wcs,
-                                 instrument=maps.instrument)) is None
     other = Instrument("other", [Band("30", 30.0, Beam.from_fwhm(1.0))])
-    assert ensemble_for(MapStack(maps.data[:1], wcs=maps.wcs, instrument=other)) is None
+    for unknown in (wide, MapStack(maps.data[:1], wcs=maps.wcs, instrument=other)):
+        with pytest.raises(MapError, match="none has the bands and beams of"):
+            ensemble_for(unknown)
+    small = MapStack(maps.data[:, :30, :30], wcs=maps.wcs, instrument=maps.instrument)
+    with pytest.raises(MapError, match=r"'spt3g': maps of \(30, 30\) pixels; expected 128 or more"):
+        ensemble_for(small)
+    coarse = maps.wcs[::2, ::2]
+    with pytest.raises(MapError, match="'spt3g': .*pixel"):
+        ensemble_for(MapStack(maps.data[:, ::2, ::2], wcs=coarse, instrument=maps.instrument))
 
 
 def test_ensemble_of_filters_alone_is_for_no_maps(maps, calibration, tmp_path, monkeypatch):
@@ -295,7 +301,8 @@ def test_ensemble_of_filters_alone_is_for_no_maps(maps, calibration, tmp_path, m
     monkeypatch.setattr(ensemble_preset, "BUNDLED", tmp_path)
     EnsemblePreset(MEMBERS, calibration, {}).save(tmp_path / "filters.json")
     assert available_ensembles() == ["filters"]
-    assert ensemble_for(maps) is None
+    with pytest.raises(MapError, match="no ensemble of the package"):
+        ensemble_for(maps)
     members = {**MEMBERS, "large": {"kind": "unet", "preset": "unet-spt3g"}}
     EnsemblePreset(members, calibration, {}).save(tmp_path / "net.json")
     assert ensemble_for(maps) == "net"

@@ -64,6 +64,13 @@ def test_missing_feature():
         model.probability(Table({"rank_filter": [1.0]}))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_features_that_are_not_finite(bad):
+    """A probability of them would be none, and the cluster lost."""
+    with pytest.raises(ValueError, match="rank_net is not finite in 1 of 2 places"):
+        by_hand(np.zeros(10)).probability({"rank_filter": [1.0, 2.0], "rank_net": [1.0, bad]})
+
+
 @pytest.mark.parametrize("change", [
     {"weights": np.zeros(9)}, {"center": [0.0]}, {"scale": [1.0] * 3}, {"lower": []},
     {"upper": [1.0] * 3}, {"features": ["rank_net"]}], ids=lambda change: next(iter(change)))

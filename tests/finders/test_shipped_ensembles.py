@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 
 from szfinder import EnsembleFinder, SkySimulator
 from szfinder.finders import EnsemblePreset, available_ensembles
-from szfinder.finders.ensemble_preset import ensemble_for
+from szfinder.finders import ensemble_for
 from szfinder.training.seeds import ENSEMBLE_SEEDS
 
 

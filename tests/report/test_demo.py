@@ -51,7 +51,7 @@ def test_scores_of_empty_sky_positions_are_zero(search):
 
 
 @pytest.mark.parametrize("least, thresholds", [
-    (4.5, [4.5, 5, 6, 8]), (5.5, [5.5, 6, 8]), (9, [9]),
+    (4.5, [4.5, 5, 6, 8]), (5.4, [5.4, 6, 8]), (5.5, [5.5, 8]), (9, [9]),
     (0.33, [0.33, 0.4, 0.6, 0.8]), (0.7, [0.7, 0.8]),
 ])  # fmt: skip
 def test_table_begins_at_the_threshold(search, least, thresholds):
@@ -63,3 +63,13 @@ def test_table_begins_at_the_threshold(search, least, thresholds):
     assert table["score"].tolist() == thresholds
     expected = score_table(sky, clusters, thresholds=thresholds)
     assert table["detections"].tolist() == expected["detections"].tolist()
+
+
+@pytest.mark.parametrize("method, least", [("product", 2.1), ("and", 0.8), ("and", 1.0)])
+def test_table_of_ranks(search, method, least):
+    """They are no probabilities, nor signal-to-noise ratios: steps are parts of the least."""
+    sky, _, clusters = search
+    clusters = clusters.copy()
+    clusters.meta |= {"method": method, "threshold": least}
+    expected = least * np.array([1, 1.1, 1.2, 1.3])
+    np.testing.assert_allclose(score_table(sky, clusters)["score"], expected)

@@ -41,8 +41,8 @@ def test_who_found_it(found, who):
 
 def test_scores_and_ranks_in_words():
     text = explain(row())
-    assert "S/N 12.3 in the matched filter (1 in 1,000 pixels is as high)" in text
-    assert "0.31 in the U-Net (1 in 20,000 pixels is as high)" in text
+    assert "S/N 12.3 in the matched filter (counts as 1 in 1,000 pixels)" in text
+    assert "0.31 in the U-Net (counts as 1 in 20,000 pixels)" in text
 
 
 @pytest.mark.parametrize("method, words", [
@@ -63,7 +63,7 @@ def test_three_members_and_names_of_ones_own():
     catalogue["found_unet"] = False
     text = explain(catalogue[0])
     assert text.startswith("Found by the matched filter and the mine alone: ")
-    assert "7.00 in the mine (1 in 100 pixels is as high)" in text
+    assert "7.00 in the mine (counts as 1 in 100 pixels)" in text
 
 
 @pytest.fixture(scope="module")

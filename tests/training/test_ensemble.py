@@ -12,6 +12,7 @@ from astropy.table import Table
 from szfinder.evaluation import select_halos
 from szfinder.finders import EnsembleFinder, EnsemblePreset, TailRank
 from szfinder.finders.ensemble_preset import make_members
+from szfinder.models.preset import BUNDLED
 from szfinder.training import (
     ENSEMBLE_TRAININGS,
     EnsembleTraining,
@@ -21,7 +22,7 @@ from szfinder.training import (
     pooled,
     train_ensemble,
 )
-from szfinder.training.ensemble import calibrate_ensemble
+from szfinder.training.ensemble import _with_full_paths, calibrate_ensemble
 from szfinder.training.seeds import ENSEMBLE_SEEDS, TEST_SEEDS, VALIDATION_SEEDS
 
 pytest.importorskip("sklearn", reason="ensembles learn with scikit-learn")
@@ -316,7 +317,16 @@ def test_signature_is_of_all_that_evidence_depends_on(training):
         assert replace(training, **change).signature == training.signature
 
 
-@pytest.mark.parametrize("name", ["FLOOR", "PROMINENCE", "PENALTY", "REACH"])
+def test_weights_are_found_from_elsewhere(monkeypatch):
+    """A folder is kept by its full path, a name of the package as it is."""
+    monkeypatch.chdir(BUNDLED)
+    members = {**MEMBERS, "net": {"kind": "unet", "preset": "./unet-spt3g"},
+               "other": {"kind": "unet", "preset": "unet-spt3g"}}
+    full = _with_full_paths(members)
+    assert full == {**members, "net": {"kind": "unet", "preset": str(BUNDLED / "unet-spt3g")}}
+
+
+@pytest.mark.parametrize("name", ["FLOOR", "PROMINENCE", "PENALTY", "REACH", "SAME_PLACE", "STEP"])
 def test_signature_is_of_how_evidence_is_taken(training, name, monkeypatch):
     before = training.signature
     monkeypatch.setattr(f"szfinder.training.ensemble.{name}", 0.123)
