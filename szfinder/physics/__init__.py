@@ -12,6 +12,7 @@ from .clusters import *  # noqa: F401, F403
 from .conversion import *  # noqa: F401, F403
 from .cosmology import *  # noqa: F401, F403
 from .masses import *  # noqa: F401, F403
+from .nfw import *  # noqa: F401, F403
 from .power import *  # noqa: F401, F403
 from .profiles import *  # noqa: F401, F403
 from .spectrum import *  # noqa: F401, F403
