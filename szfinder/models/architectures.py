@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from szfinder.models.mresunet import build_mresunet
 from szfinder.models.resnet import build_resnet
 from szfinder.models.unet import build_unet
 
@@ -14,6 +15,7 @@ __all__ = ["ARCHITECTURES", "build_network"]
 
 #: Name of an architecture and the function that builds it, untrained.
 ARCHITECTURES: dict[str, Callable[..., "keras.Model"]] = {
+    "mresunet": build_mresunet,
     "resnet": build_resnet,
     "unet": build_unet,
 }

@@ -68,34 +68,40 @@ class Layers:
         *,
         name: str,
         stride: int = 1,
+        dilation: int = 1,
         batch_normalization: bool = True,
         relu: bool = True,
         bias: float = 0.0,
+        zero: bool = False,
     ) -> "keras.KerasTensor":
         """Convolution and, unless told not to, batch normalisation and ReLU.
 
         A convolution before a normalisation has no bias, which that would take away; that of others
-        is at first as given. The normalisation has the constants of He et al. (2016): momentum 0.9,
-        epsilon 1e-5.
+        is at first as given. If ``zero``, the kernel is at first 0.
         """
         layers = self._keras.layers
         x = layers.Conv2D(
             filters,
             size,
             strides=stride,
+            dilation_rate=dilation,
             padding="same",
             use_bias=not batch_normalization,
             bias_initializer=self._keras.initializers.Constant(bias),
             name=f"{name}_conv",
             data_format="channels_last",
             dtype="float32",
-            **self._kernel(),
+            **(self._kernel() | ({"kernel_initializer": "zeros"} if zero else {})),
         )(x)
         if batch_normalization:
-            x = layers.BatchNormalization(
-                axis=-1, momentum=0.9, epsilon=1e-5, name=f"{name}_bn", dtype="float32"
-            )(x)
+            x = self.batch_normalization(x, name=f"{name}_bn")
         return self.relu(x, name=f"{name}_relu") if relu else x
+
+    def batch_normalization(self, x: "keras.KerasTensor", *, name: str) -> "keras.KerasTensor":
+        """Batch normalisation with the momentum 0.9 and the epsilon 1e-5 of He et al. (2016)."""
+        return self._keras.layers.BatchNormalization(
+            axis=-1, momentum=0.9, epsilon=1e-5, name=name, dtype="float32"
+        )(x)
 
     def relu(self, x: "keras.KerasTensor", *, name: str) -> "keras.KerasTensor":
         """Rectified linear unit."""
@@ -114,6 +120,16 @@ class Layers:
             data_format="channels_last",
             dtype="float32",
             **self._kernel(),
+        )(x)
+
+    def up_sampling(self, x: "keras.KerasTensor", size: int, *, name: str) -> "keras.KerasTensor":
+        """A square of ``size`` equal pixels in place of each pixel."""
+        return self._keras.layers.UpSampling2D(
+            size,
+            interpolation="nearest",
+            data_format="channels_last",
+            name=name,
+            dtype="float32",
         )(x)
 
     def activation(

@@ -4,7 +4,8 @@
 ``config.json``       architecture and its arguments
 ``model.weights.h5``  weights, kernels as float16
 ``preprocess.json``   instrument, bands, beams, pixel size, scale; see `Preprocessing`
-``calibration.json``  Platt coefficients, thresholds, quantiles of the score on a reference sky
+``calibration.json``  Platt coefficients, thresholds, quantiles of the score on a reference sky; or
+                      how masses stand in the answer, and between which they hold
 ``card.json``         how trained: command, seed, recipe of the data, date, scores on the skies it
                       was validated on; and sha256 and number of the weights
 ====================  ==========================================================================
@@ -16,15 +17,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from szfinder.maps import MapError, MapStack
 from szfinder.models.architectures import build_network
 from szfinder.models.preprocessing import Preprocessing
+from szfinder.models.preset_calibration import check_calibration, require
 from szfinder.models.weights import (
     LayerWeights,
     assign_weights,
@@ -42,8 +41,6 @@ __all__ = ["Preset", "available_presets"]
 #: The presets that come with the package, a folder each.
 BUNDLED = Path(__file__).parents[1] / "weights"
 WEIGHTS = "model.weights.h5"
-CALIBRATION_KEYS = ("platt", "thresholds", "score_quantiles")
-PLATT_KEYS = ("slope", "intercept")
 CARD_KEYS = ("command", "seed", "data", "date", "scores")
 WEIGHTS_KEYS = ("sha256", "n_parameters")
 
@@ -70,8 +67,10 @@ class Preset:
     preprocessing : Preprocessing
         What it expects of its maps.
     calibration : mapping
-        Has ``platt``, with ``slope`` and ``intercept``; ``thresholds``, with that of the highest
-        ``f1``; and ``score_quantiles``, quantiles of the score by the part of cutouts below.
+        Of a finder it has ``platt``, with ``slope`` and ``intercept``; ``thresholds``, with that of
+        the highest ``f1``; and ``score_quantiles``, quantiles of the score by the part of cutouts
+        below. Of a network that weighs clusters (``mresunet``), ``answer``, how a mass stands in
+        its maps, and the ranges ``masses`` and ``redshifts`` of the training.
     card : mapping
         Has ``command``, ``seed``, ``data``, ``date`` and ``scores``; of a preset from a file also
         ``sha256`` and ``n_parameters``.
@@ -91,8 +90,9 @@ class Preset:
     card: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        _check_calibration(self.calibration, f"the calibration of preset {self.name!r}")
-        _require(self.card, CARD_KEYS, f"the card of preset {self.name!r}")
+        where = f"the calibration of preset {self.name!r}"
+        check_calibration(self.calibration, where, architecture=self.architecture)
+        require(self.card, CARD_KEYS, f"the card of preset {self.name!r}")
 
     def __repr__(self) -> str:
         bands = ", ".join(self.preprocessing.bands)
@@ -123,8 +123,10 @@ class Preset:
         """
         folder = _folder(name)
         config = _read_json(folder / "config.json", ("architecture", "arguments"))
-        calibration = _read_json(folder / "calibration.json", CALIBRATION_KEYS)
-        _check_calibration(calibration, folder / "calibration.json")
+        calibration = _read_json(folder / "calibration.json", ())
+        check_calibration(
+            calibration, folder / "calibration.json", architecture=config["architecture"]
+        )
         card = _read_json(folder / "card.json", (*CARD_KEYS, *WEIGHTS_KEYS))
         return cls(
             name=folder.name,
@@ -241,40 +243,8 @@ def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
         raise ValueError(f"{path} is no json: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold a json object; found {type(content).__name__}")
-    _require(content, keys, path)
+    require(content, keys, path)
     return content
-
-
-def _require(content: Mapping[str, Any], keys: tuple[str, ...], where: object) -> None:
-    missing = [key for key in keys if key not in content]
-    if missing:
-        raise ValueError(f"{where} lacks {', '.join(missing)}; it has {', '.join(content) or '-'}")
-
-
-def _check_calibration(calibration: Mapping[str, Any], where: object) -> None:
-    """Refuse numbers that no calibration has: they would change scores unnoticed."""
-    _require(calibration, CALIBRATION_KEYS, where)
-    platt, thresholds, quantiles = (calibration[key] for key in CALIBRATION_KEYS)
-    for key, part in zip(CALIBRATION_KEYS, (platt, thresholds, quantiles)):
-        if not isinstance(part, Mapping):
-            raise ValueError(f"{where}: {key} must be numbers by name; found {part!r}")
-    _require(platt, PLATT_KEYS, f"{where}: platt")
-    _require(thresholds, ("f1",), f"{where}: thresholds")
-    for key in PLATT_KEYS:
-        _number(platt[key], f"{where}: {key} of platt")
-    threshold = _number(thresholds["f1"], f"{where}: threshold of f1")
-    if not 0 < threshold < 1:
-        raise ValueError(f"{where}: threshold of f1 must be between 0 and 1; found {threshold:g}")
-    parts = sorted(quantiles, key=float)
-    values = [_number(quantiles[part], f"{where}: quantile {part} of the score") for part in parts]
-    if values != sorted(values):
-        raise ValueError(f"{where}: score_quantiles must not fall; found {values}")
-
-
-def _number(value: Any, where: str) -> float:
-    if not isinstance(value, Real) or not np.isfinite(value):
-        raise ValueError(f"{where} must be a finite number; found {value!r}")
-    return float(value)
 
 
 def _preprocessing(path: Path) -> Preprocessing:
