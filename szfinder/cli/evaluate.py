@@ -101,7 +101,7 @@ class _Comparison:
         from astropy.units import Msun
 
         from szfinder.evaluation import ScoreBook, match_detections, positions_of, select_halos
-        from szfinder.evaluation.tables import column_of, scores_of
+        from szfinder.finders.tables import column_of, scores_of
 
         self.options, self.detections, self.truth = options, detections, truth
         limits = {"min_mass": options.min_mass, "min_redshift": options.min_redshift}
@@ -224,8 +224,13 @@ def _figures(comparison: _Comparison, thresholds: list[float]) -> dict[str, "Fig
     import astropy.units as u
     from astropy.table import QTable
 
-    from szfinder.evaluation import completeness, completeness_map
-    from szfinder.evaluation import plot_completeness, plot_completeness_map, plot_f1_curve
+    from szfinder.evaluation import (
+        completeness,
+        completeness_map,
+        plot_completeness,
+        plot_completeness_map,
+        plot_f1_curve,
+    )
 
     options, redshift = comparison.options, comparison.redshift
     halos = QTable({"mvir": comparison.mass << u.Msun, "redshift": redshift})

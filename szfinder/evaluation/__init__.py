@@ -31,7 +31,7 @@ from szfinder.evaluation.score_plots import plot_f1_curve, plot_roc
 from szfinder.evaluation.scorebook import ScoreBook
 from szfinder.evaluation.selection import inside, select_halos
 from szfinder.evaluation.stacking import Stack, stack_maps
-from szfinder.evaluation.tables import positions_of
+from szfinder.finders.tables import positions_of
 
 __all__ = [
     "CompletenessMap",

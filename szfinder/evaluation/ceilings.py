@@ -14,7 +14,7 @@ from astropy.table import Table
 from szfinder.evaluation.cutouts import CutoutGrid
 from szfinder.evaluation.scorebook import ScoreBook
 from szfinder.evaluation.selection import select_halos
-from szfinder.evaluation.tables import column_of, positions_of
+from szfinder.finders.tables import column_of, positions_of
 
 __all__ = ["amplitude_ceiling", "ceilings", "learned_ceiling"]
 

@@ -8,7 +8,7 @@ from astropy.table import QTable, Table
 from numpy.typing import ArrayLike
 
 from szfinder.evaluation.intervals import jeffreys_interval
-from szfinder.evaluation.tables import column_of
+from szfinder.finders.tables import column_of
 
 __all__ = ["CompletenessMap", "completeness", "completeness_map"]
 

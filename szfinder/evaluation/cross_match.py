@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from szfinder.evaluation.intervals import jeffreys_interval
 from szfinder.evaluation.matching import Match
-from szfinder.evaluation.tables import positions_of, scores_of
+from szfinder.finders.tables import positions_of, scores_of
 
 __all__ = ["CrossMatch", "cross_match", "recovery_curve"]
 

@@ -10,7 +10,7 @@ from astropy.wcs import WCS
 
 from szfinder.evaluation.matching import match_detections
 from szfinder.evaluation.selection import select_halos
-from szfinder.evaluation.tables import positions_of, scores_of
+from szfinder.finders.tables import positions_of, scores_of
 from szfinder.maps import MapError
 from szfinder.maps.grid import pixel_scale_at_center
 

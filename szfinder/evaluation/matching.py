@@ -7,7 +7,7 @@ import numpy as np
 from astropy.coordinates import search_around_sky
 from astropy.table import Table
 
-from szfinder.evaluation.tables import column_of, positions_of, scores_of
+from szfinder.finders.tables import column_of, positions_of, scores_of
 
 __all__ = ["Match", "match_detections"]
 

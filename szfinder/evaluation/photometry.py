@@ -23,7 +23,7 @@ from szfinder.evaluation.resampling import bootstrap_means, weighted_means
 from szfinder.evaluation.rings import checked_radii, ring_means, ring_weights
 from szfinder.evaluation.sky_maps import SkyMap, random_positions
 from szfinder.evaluation.stacking import BLOCK, cut_out
-from szfinder.evaluation.tables import positions_of
+from szfinder.finders.tables import positions_of
 
 __all__ = ["FLUX_FLAGS", "aperture_flux", "flux_against", "mean_flux"]
 

@@ -17,8 +17,8 @@ import numpy as np
 from astropy.table import QTable, Table
 
 from szfinder.evaluation.matching import Match
-from szfinder.evaluation.tables import column_of, positions_of
 from szfinder.filters import BandCovariance, FourierGrid, gnfw_templates
+from szfinder.finders.tables import column_of, positions_of
 from szfinder.maps import Instrument
 
 __all__ = ["ideal_snr", "residuals"]

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import Table
 
 from szfinder.evaluation.plot_style import MARKERS, finder_style, new_axes, outline
-from szfinder.evaluation.tables import column_of
+from szfinder.finders.tables import column_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from szfinder.evaluation.intervals import bootstrap_interval
 from szfinder.evaluation.matching import match_detections
 from szfinder.evaluation.ranks import rank_percentile
 from szfinder.evaluation.selection import select_halos
-from szfinder.evaluation.tables import scores_of
+from szfinder.finders.tables import scores_of
 
 __all__ = ["ScoreBook"]
 

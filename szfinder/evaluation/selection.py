@@ -6,7 +6,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from szfinder.evaluation.tables import column_of, positions_of
+from szfinder.finders.tables import column_of, positions_of
 
 __all__ = ["inside", "select_halos"]
 

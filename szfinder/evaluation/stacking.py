@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from szfinder.evaluation.rings import checked_radii, ring_means, ring_weights
 from szfinder.evaluation.sky_maps import SkyMap
-from szfinder.evaluation.tables import positions_of
+from szfinder.finders.tables import positions_of
 
 __all__ = ["Stack", "cut_out", "stack_maps"]
 

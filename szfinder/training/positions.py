@@ -4,7 +4,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
-from szfinder.evaluation.tables import positions_of
+from szfinder.finders.tables import positions_of
 
 __all__ = ["known_positions"]
 

@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, QTable, Table
 
 from szfinder.evaluation import positions_of
-from szfinder.evaluation.tables import column_of, scores_of
+from szfinder.finders.tables import column_of, scores_of
 
 RA, DEC = [30.0, 40.0], [-50.0, 5.0]
 
