@@ -7,6 +7,7 @@ the real sky may take the place of the components: imitated, or with clusters ad
 """
 
 from szfinder.simulation.cib import ClusteredCIB
+from szfinder.simulation.cluster_images import ClusterImages, cluster_images
 from szfinder.simulation.cmb import CMB
 from szfinder.simulation.component import Component, GaussianComponent, Scene
 from szfinder.simulation.dust import GalacticDust
@@ -39,6 +40,7 @@ __all__ = [
     "STRONG_DUST",
     "Arnaud2010",
     "Battaglia2012",
+    "ClusterImages",
     "ClusteredCIB",
     "Component",
     "DustyGalaxies",
@@ -61,6 +63,7 @@ __all__ = [
     "Sphere",
     "SurrogateSimulator",
     "ThermalSZ",
+    "cluster_images",
     "default_components",
     "inject_clusters",
     "many_and_near",
