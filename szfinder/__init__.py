@@ -3,7 +3,8 @@ Find galaxy clusters in millimetre maps through the thermal Sunyaev-Zel'dovich e
 
 Maps of several bands enter (`szfinder.maps`), a finder turns them into a score map and a
 catalogue (`szfinder.finders`), and both stand on the physics of the effect
-(`szfinder.physics`) and on plain-array filters (`szfinder.filters`). Mock skies
+(`szfinder.physics`) and on plain-array filters (`szfinder.filters`). Their masses are read
+from their images (`szfinder.mass`). Mock skies
 (`szfinder.simulation`) have a truth that catalogues are scored against
 (`szfinder.evaluation`). The names most people need can be taken from here; they are imported
 at their first use, so that ``import szfinder`` itself costs next to nothing.
@@ -18,6 +19,7 @@ _HOMES = {
     "EnsembleFinder": "szfinder.finders",
     "Instrument": "szfinder.maps",
     "MapStack": "szfinder.maps",
+    "MassEstimator": "szfinder.mass",
     "MatchedFilterFinder": "szfinder.finders",
     "SkySimulator": "szfinder.simulation",
     "UNetSegmentFinder": "szfinder.finders",
@@ -25,8 +27,8 @@ _HOMES = {
     "read_maps": "szfinder.maps",
 }
 _SUBPACKAGES = (
-    "evaluation", "filters", "finders", "maps", "models", "physics", "report", "simulation",
-    "training",
+    "evaluation", "filters", "finders", "maps", "mass", "models", "physics", "report",
+    "simulation", "training",
 )
 
 __all__ = [*_HOMES, *_SUBPACKAGES]

@@ -11,7 +11,7 @@ import pytest
 import szfinder
 
 FLOORS = {"physics": 0, "utils": 0, "maps": 1, "filters": 2, "models": 2,
-          "finders": 3, "simulation": 3, "evaluation": 4, "training": 4,
+          "finders": 3, "mass": 3, "simulation": 3, "evaluation": 4, "training": 4,
           "report": 5, "cli": 5}
 PACKAGE = Path(szfinder.__file__).parent
 

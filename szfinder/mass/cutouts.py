@@ -1,0 +1,99 @@
+"""Cutouts of maps around clusters."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.nddata import NDData
+
+from szfinder.finders.base import as_map_stack, checked_mask
+from szfinder.maps import HealpixStack, MapError, MapStack, wcs_for_patch
+from szfinder.mass.flags import MASS_FLAGS
+from szfinder.models import Preset
+
+__all__ = ["cutouts_at"]
+
+#: Pixels that are farther away than any map is wide.
+FAR = 1e9
+
+
+def cutouts_at(
+    maps: MapStack | HealpixStack | NDData,
+    positions: SkyCoord,
+    preset: Preset,
+    *,
+    mask: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cutouts as a network takes them, with each cluster in the middle pixel.
+
+    Parameters
+    ----------
+    maps : `~szfinder.maps.MapStack`, `~szfinder.maps.HealpixStack` or `NDData`
+        The maps.
+    positions : `~astropy.coordinates.SkyCoord`
+        Of the clusters, shape (n,).
+    preset : `~szfinder.models.Preset`
+        The network.
+    mask : `~numpy.ndarray`, optional
+        Boolean, shape (ny, nx): True for pixels that are not to be used; of flat maps.
+
+    Returns
+    -------
+    cutouts : `~numpy.ndarray`
+        Shape (n, n_band, side, side), the bands of the network, uK_CMB.
+    flags : `~numpy.ndarray` of int
+        Shape (n,): ``edge`` where a cutout reaches beyond the maps, and ``masked`` where it has a
+        bad pixel in any band; see ``MASS_FLAGS``.
+
+    Raises
+    ------
+    `~szfinder.maps.MapError`
+        If bands, beams or pixels do not fit, or the mask does not.
+    """
+    if isinstance(maps, HealpixStack):
+        return _from_sphere(maps, positions, preset, mask)
+    maps = as_map_stack(maps)
+    planes = list(preset.check_maps(maps))
+    data = maps.data[planes]
+    bad = ~np.isfinite(data).all(axis=0) | checked_mask(maps, mask)
+    side = preset.preprocessing.image_size
+    x, y = maps.wcs.world_to_pixel(positions)
+    # a position that the projection does not have is as far beyond the maps as any; one between
+    # two pixels is not to depend on the last digits of a WCS
+    x, y = (np.clip(np.nan_to_num(p, nan=-FAR), -FAR, FAR) + 0.5 + 1e-6 for p in (x, y))
+    x, y = (np.floor(p).astype(int) - side // 2 for p in (x, y))
+    ny, nx = maps.shape
+    inside = (x >= 0) & (y >= 0) & (x + side <= nx) & (y + side <= ny)
+    cutouts = np.full((len(positions), len(planes), side, side), np.nan, np.float32)
+    flags = np.where(inside, 0, MASS_FLAGS["edge"])
+    for number in np.flatnonzero(inside):
+        rows, columns = slice(y[number], y[number] + side), slice(x[number], x[number] + side)
+        cutouts[number] = data[:, rows, columns]
+        if bad[rows, columns].any():
+            flags[number] = MASS_FLAGS["masked"]
+    return cutouts, flags
+
+
+def _from_sphere(
+    maps: HealpixStack, positions: SkyCoord, preset: Preset, mask: object
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of HEALPix maps: a patch around each cluster."""
+    if mask is not None:
+        raise MapError(
+            "a mask of HEALPix maps goes with the maps",
+            found="one given beside them",
+            expected="maps.masked(mask)",
+        )
+    preprocessing = preset.preprocessing
+    side, pixel = preprocessing.image_size, preprocessing.pixel_size * u.arcmin
+    # all bands and beams are looked at, even without a cluster; pixels are as they should be
+    wcs, shape = wcs_for_patch(SkyCoord(0, 0, unit="deg"), side * pixel, pixel)
+    blank = np.zeros((len(maps.bands), *shape), np.float32)
+    planes = list(preset.check_maps(MapStack(blank, wcs=wcs, instrument=maps.instrument)))
+    cutouts = np.full((len(positions), len(planes), side, side), np.nan, np.float32)
+    for number in np.flatnonzero(np.isfinite(positions.cartesian.xyz).all(axis=0)):
+        position = positions[number]
+        wcs, shape = wcs_for_patch(position, side * pixel, pixel)
+        wcs.wcs.crpix = [side // 2 + 1] * 2
+        cutouts[number] = maps.around(position, side * pixel).planes(wcs, shape)[planes]
+    bad = ~np.isfinite(cutouts).all(axis=(1, 2, 3))
+    return cutouts, np.where(bad, MASS_FLAGS["masked"], 0)
