@@ -29,14 +29,19 @@ from szfinder.training.ensemble import (
 )
 from szfinder.training.evidence import SkyEvidence, pooled
 from szfinder.training.joint_thresholds import f1_of_thresholds, joint_thresholds
-from szfinder.training.losses import focal_loss
+from szfinder.training.losses import focal_loss, mass_loss
+from szfinder.training.mass import train_mass
+from szfinder.training.mass_trainer import MassTrainer
+from szfinder.training.mass_training import MASS_TRAININGS, MassTraining
 from szfinder.training.patch_set import PatchSet
 from szfinder.training.patches import FlatPatches
 from szfinder.training.recipe import Recipe, Stage
 from szfinder.training.recipes import (
     BonjeanRecipe,
+    GuptaRecipe,
     HeatMapRecipe,
     ImbalanceSchedule,
+    MassRecipe,
     ModernRecipe,
 )
 from szfinder.training.segmentation_trainer import SegmentationTrainer
@@ -59,9 +64,14 @@ __all__ = [
     "ENSEMBLE_TRAININGS",
     "EnsembleTraining",
     "FlatPatches",
+    "GuptaRecipe",
     "HeatMapRecipe",
     "ImbalanceSchedule",
     "InjectedSkies",
+    "MASS_TRAININGS",
+    "MassRecipe",
+    "MassTrainer",
+    "MassTraining",
     "MockSkies",
     "ModernRecipe",
     "PatchSet",
@@ -87,6 +97,7 @@ __all__ = [
     "focal_loss",
     "joint_thresholds",
     "judged_by_others",
+    "mass_loss",
     "peak_map",
     "platt_scaling",
     "pooled",
@@ -95,6 +106,7 @@ __all__ = [
     "train_cnn",
     "train_cnn_on_maps",
     "train_ensemble",
+    "train_mass",
     "train_unet",
     "train_unet_on_maps",
 ]

@@ -17,7 +17,7 @@ class Stage:
     ----------
     ratio : float
         Negatives for each positive in a batch of cutouts; patches from anywhere for each that
-        surely has a cluster.
+        surely has a cluster; 0 where all images have one.
     learning_rate : callable
         Function of the batch's number within the stage, from 0.
     max_batches : int

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from szfinder.training.losses import focal_loss
+from szfinder.training.losses import focal_loss, mass_loss
 from szfinder.training.recipe import Recipe, Stage
 
-__all__ = ["BonjeanRecipe", "HeatMapRecipe", "ImbalanceSchedule", "ModernRecipe"]
+__all__ = ["BonjeanRecipe", "GuptaRecipe", "HeatMapRecipe", "ImbalanceSchedule", "MassRecipe",
+           "ModernRecipe"]  # fmt: skip
 
 
 class ImbalanceSchedule(Recipe):
@@ -199,10 +200,85 @@ class BonjeanRecipe(Recipe):
         return keras.losses.BinaryCrossentropy()
 
 
-def _adamw() -> Any:
+class GuptaRecipe(Recipe):
+    """The scheme of Gupta & Reichardt (2020, section 3), for images of clusters.
+
+    Adam with a rate of 1e-3 on the mean squared error, in batches of four. The rate is halved when
+    the validation loss has not fallen for 5 epochs, and the training ends when it has not for 15.
+
+    Parameters
+    ----------
+    n_batches : int, optional
+        Where the training ends at the latest.
+    epoch : int, optional
+        Batches in an epoch; by default those of the 3200 images of the paper.
+
+    Raises
+    ------
+    ValueError
+        If ``n_batches`` is not positive.
+    """
+
+    def __init__(self, *, n_batches: int = 80_000, epoch: int = 800) -> None:
+        stage = Stage(0.0, lambda batch: 1e-3, n_batches, patience=15 * epoch)
+        super().__init__(
+            "gupta", [stage], weight_decay=0.0, batch_size=4, validate_every=epoch,
+            arguments={"epoch": epoch},
+        )  # fmt: skip
+
+    def optimizer(self):
+        """Adam."""
+        import keras
+
+        return keras.optimizers.Adam()
+
+    def loss(self):
+        """Mean squared error."""
+        import keras
+
+        return keras.losses.MeanSquaredError()
+
+
+class MassRecipe(Recipe):
+    """AdamW with a cosine schedule and `mass_loss`, for images of clusters.
+
+    Parameters
+    ----------
+    n_batches : int, optional
+        Length of the training.
+    batch_size : int, optional
+        Images in a batch.
+    learning_rate : float, optional
+        Its peak, after a tenth of the training.
+
+    Raises
+    ------
+    ValueError
+        If ``n_batches`` is not positive.
+    """
+
+    def __init__(
+        self, *, n_batches: int = 8_000, batch_size: int = 32, learning_rate: float = 1e-3
+    ) -> None:
+        stage = Stage(0.0, partial(_cosine, learning_rate, n_batches), n_batches)
+        super().__init__(
+            "mass", [stage], weight_decay=0.0, batch_size=batch_size, validate_every=250,
+            arguments={"batch_size": batch_size, "learning_rate": learning_rate},
+        )  # fmt: skip
+
+    def optimizer(self):
+        """AdamW."""
+        return _adamw(weight_decay=0.01)
+
+    def loss(self):
+        """Squared error of the profile, and normal likelihood of the mass."""
+        return mass_loss
+
+
+def _adamw(weight_decay: float = 0.05) -> Any:
     import keras
 
-    return keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=0.05, clipnorm=1.0)
+    return keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=weight_decay, clipnorm=1.0)
 
 
 def _cosine(peak: float, n_batches: int, batch: int) -> float:

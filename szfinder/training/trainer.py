@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from szfinder.evaluation import ScoreBook
 from szfinder.models.backend import make_deterministic
 from szfinder.training.recipe import Recipe, Stage
 from szfinder.training.state import load_training, read_state
@@ -29,8 +28,8 @@ FIELDS = ("stage", "ratio", "batch", "learning_rate", "loss", "validation_loss")
 class Trainer(ABC):
     """A training that leaves its state in a folder.
 
-    What it is given to learn from, and what it is judged by, are left to `ClassifierTrainer` and
-    `SegmentationTrainer`.
+    What it is given to learn from, and what it is judged by, are left to `ClassifierTrainer`,
+    `SegmentationTrainer` and `MassTrainer`.
 
     The random numbers of a batch depend on the seed and its number alone, so that a training that
     was stopped, and goes on from its folder, ends with the same weights. On a CPU the same seed
@@ -88,14 +87,14 @@ class Trainer(ABC):
         self._restore()
         self._n_safe = self.progress["total"]
 
-    def run(self, *, progress_bar: bool = False) -> ScoreBook:
+    def run(self, *, progress_bar: bool = False) -> Any:
         """Train to the end of the recipe.
 
-        The model is left with the weights of the stage whose F1 in `score` is highest.
+        The model is left with the weights of the best stage by `merit`.
 
         Returns
         -------
-        `~szfinder.evaluation.ScoreBook`
+        object
             As from `score`.
 
         Raises
@@ -121,8 +120,19 @@ class Trainer(ABC):
         return self.score()
 
     @abstractmethod
-    def score(self) -> ScoreBook:
-        """Score book of the validation skies with the present weights."""
+    def score(self) -> Any:
+        """What the network is worth with the present weights, on the validation skies.
+
+        Of a finder it is a `~szfinder.evaluation.ScoreBook`.
+        """
+
+    def merit(self, score: Any) -> dict[str, float]:
+        """Numbers of a score for the record of a stage; the highest of the first is the best."""
+        return {"f1": float(score.f1.max()), "threshold": score.best_threshold}
+
+    def learning_rate(self, stage: Stage) -> float:
+        """Learning rate of the batch that is next."""
+        return stage.learning_rate(self.progress["batch"])
 
     @abstractmethod
     def batch(self, rng: np.random.Generator, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
@@ -140,7 +150,7 @@ class Trainer(ABC):
             images, truth = self.batch(
                 np.random.default_rng([self.seed, self.progress["total"]]), stage
             )
-            self.model.optimizer.learning_rate = rate = stage.learning_rate(batch)
+            self.model.optimizer.learning_rate = rate = self.learning_rate(stage)
             loss = float(self.model.train_on_batch(images, truth))
             self._check_finite("loss", loss)
             self.progress["batch"] = batch + 1
@@ -166,20 +176,19 @@ class Trainer(ABC):
         return stage.patience is not None and validated and batch - best >= stage.patience
 
     def _end_of_stage(self, stage: Stage) -> None:
-        """Keep the best weights of the stage, and judge them on the unbalanced cutouts."""
+        """Keep the best weights of the stage, and judge them."""
         self._set_weights(self._best)
-        book = self.score()
+        merit = self.merit(self.score())
         index = self.progress["stage"]
         with self._replacing(f"stage_{index}.npz") as aside:
             np.savez(aside, *self._best)
-        self.progress["stages"].append(
-            {"ratio": stage.ratio, "f1": float(book.f1.max()), "threshold": book.best_threshold}
-        )
+        self.progress["stages"].append({"ratio": stage.ratio, **merit})
         self.progress |= {"stage": index + 1, "batch": 0, "best_loss": None, "best_batch": 0}
         self._save()
 
     def _use_best_stage(self) -> None:
-        best = int(np.argmax([stage["f1"] for stage in self.progress["stages"]]))
+        first = list(self.progress["stages"][0])[1]
+        best = int(np.argmax([stage[first] for stage in self.progress["stages"]]))
         self._set_weights(list(load_training(self.folder / f"stage_{best}.npz").values()))
 
     def _check_finite(self, name: str, loss: float) -> None:
