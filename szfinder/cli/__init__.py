@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 after an error that the user can mend, whose message goes to the standard error.
     """
     from szfinder import __version__
-    from szfinder.cli import demo, evaluate, find, simulate, train
+    from szfinder.cli import demo, evaluate, find, mass, simulate, train
 
     parser = argparse.ArgumentParser(
         prog="szfinder",
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"szfinder {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     find.add_parser(commands)
+    mass.add_parser(commands)
     evaluate.add_parser(commands)
     simulate.add_parser(commands)
     demo.add_parser(commands)

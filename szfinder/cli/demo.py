@@ -2,17 +2,26 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from szfinder.cli.finders import finder_for, printed_warnings
 from szfinder.cli.simulate import add_sky_options, make_sky
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+
+    from szfinder.maps import MapStack
 
 __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
 Make a mock sky, find its clusters, compare them with the truth, and leave the catalogue, its
 regions, the halos and a report in one folder. They are found by the ensemble of the package for
-such maps, or by the matched filter if there is none.
+such maps, or by the matched filter if there is none, and weighed if the package has a network for
+such maps.
 """
+#: The preset of the package by which clusters are weighed in maps that it fits.
+MASS_PRESET = "mass-spt3g"
 #: M200c in Msun of the lightest halo that is written.
 LEAST_MASS = 5e13
 #: Formats of the columns that are printed, other than ``.3f``.
@@ -48,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"searching with {type(finder).__name__} ...")
         with printed_warnings():
             score_map = finder.score_map(sky.maps)
-            clusters = finder.detect(score_map)
+            clusters = _weighed(finder.detect(score_map), sky.maps)
         print(f"{len(clusters)} detections; writing the report ...")
         write_catalogue(clusters, folder / "catalogue.ecsv")
         write_regions(clusters, folder / "catalogue.reg")
@@ -61,3 +70,19 @@ def run(options: argparse.Namespace) -> None:
     print("\n".join(table.pformat(max_width=-1)))
     for name in ("catalogue.ecsv", "catalogue.reg", "truth.ecsv", "report.html"):
         print(f"wrote {Path(options.output) / name}")
+
+
+def _weighed(clusters: "QTable", maps: "MapStack") -> "QTable":
+    """The catalogue with masses of any redshift, if the package has a network for such maps."""
+    from szfinder.maps import MapError
+    from szfinder.mass import MassEstimator
+    from szfinder.models import Preset, available_presets
+
+    if not len(clusters) or MASS_PRESET not in available_presets():
+        return clusters
+    preset = Preset.load(MASS_PRESET)
+    try:
+        preset.check_maps(maps)
+    except MapError:
+        return clusters
+    return MassEstimator(preset)(maps, clusters)

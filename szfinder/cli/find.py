@@ -1,10 +1,10 @@
 """``szfinder find``: maps in, catalogue out."""
 
 import argparse
-from pathlib import Path
 
 from szfinder.cli.finders import add_finder_options, asked_finder, finder_for, printed_warnings
 from szfinder.cli.maps import add_map_options, read_flat_or_healpix
+from szfinder.cli.outputs import CATALOGUES, check_output
 
 __all__ = ["add_parser", "run"]
 
@@ -95,14 +95,12 @@ def _tiles(options: argparse.Namespace) -> dict:
 def _check_outputs(options: argparse.Namespace) -> None:
     """Refuse, before the work is done, what could not be written after it."""
     for path, endings in (
-        (options.output, (".ecsv", ".fits")),
+        (options.output, CATALOGUES),
         (options.regions, (".reg",)),
         (options.plot, (".png", ".pdf", ".svg")),
     ):
-        if path and Path(path).suffix not in endings:
-            raise ValueError(f"cannot write {path}: the name must end in {' or '.join(endings)}")
-        if path and not Path(path).parent.is_dir():
-            raise ValueError(f"cannot write {path}: there is no folder {Path(path).parent}")
+        if path:
+            check_output(path, endings)
     for name in ("block_size", "parallel", "healpix") if options.plot else ():
         if getattr(options, name) not in (None, False):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 import argparse
 
-from szfinder.cli import train_cnn, train_ensemble, train_unet
+from szfinder.cli import train_cnn, train_ensemble, train_mass, train_unet
 
 __all__ = ["add_parser"]
 
@@ -17,4 +17,5 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     networks = parser.add_subparsers(dest="network", required=True, metavar="NETWORK")
     train_cnn.add_parser(networks)
     train_unet.add_parser(networks)
+    train_mass.add_parser(networks)
     train_ensemble.add_parser(networks)

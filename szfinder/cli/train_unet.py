@@ -45,15 +45,7 @@ def add_parser(networks: argparse._SubParsersAction) -> None:
         networks, "unet", help="the U-Net of Bonjean (2020)",
         examples=EXAMPLES, preset="unet-spt3g", presets=PRESETS,
     )  # fmt: skip
-    add_options(parser, "--sky", "--batches")
-    parser.add_argument(
-        "--filters",
-        type=int,
-        nargs="+",
-        metavar="N",
-        help="channels of the network, from its finest level to its coarsest",
-    )
-    add_options(parser, "--skies", "--size", "--seed")
+    add_options(parser, "--sky", "--batches", "--filters", "--skies", "--size", "--seed")
     observed = parser.add_argument_group(
         "maps of your own, in place of simulated skies",
         "The network learns from the clusters of --catalogue or, with --surrogates or --inject,\n"

@@ -20,6 +20,11 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "--batches": {
         "type": int, "help": "length of the training, or of a stage of it, in batches"
     },
+    "--filters": {
+        "type": int, "nargs": "+", "metavar": "N",
+        "help": "channels of the network, from its finest level to its coarsest",
+    },
+    "--images": {"type": int, "help": "images of clusters to learn from"},
     "--skies": {"type": int, "help": "skies to learn from"},
     "--size": {"type": float, "metavar": "DEG", "help": "side of the skies"},
     "--seed": {"type": int, "help": "seed of weights and batches"},

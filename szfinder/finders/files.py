@@ -43,7 +43,7 @@ def write_catalogue(clusters: QTable, path: str | os.PathLike) -> None:
     with replacing(path) as aside, warnings.catch_warnings():
         # FITS keeps names of meta data above eight characters, too, and says so of each
         warnings.simplefilter("ignore", VerifyWarning)
-        clusters.write(aside)
+        _readable(clusters).write(aside)
 
 
 def write_regions(clusters: QTable, path: str | os.PathLike) -> None:
@@ -71,3 +71,14 @@ def write_regions(clusters: QTable, path: str | os.PathLike) -> None:
 
 def _label(score: float) -> str:
     return f"{score:.1f}" if score >= 10 else f"{score:.3g}"
+
+
+def _readable(clusters: QTable) -> QTable:
+    """The catalogue as it can be read back: astropy fails on ECSV with arrays of no rows."""
+    arrays = [name for name in clusters.colnames if clusters[name].ndim > 1]
+    if len(clusters) or not arrays:
+        return clusters
+    clusters = clusters.copy()
+    for name in arrays:
+        clusters[name] = clusters[name].reshape(0)
+    return clusters

@@ -22,6 +22,7 @@ from szfinder.evaluation import (
 from szfinder.finders import ScoreMap
 from szfinder.report.cutouts import cutout_figure, cutout_side, shown_band
 from szfinder.report.evidence import add_evidence, member_names
+from szfinder.report.masses import add_masses, has_masses
 from szfinder.report.page import Page
 from szfinder.report.truth import REAL_MASS, is_real, matched, matching_radius
 from szfinder.simulation import Sky
@@ -44,7 +45,9 @@ RANKS = {"product": (1.1, 1.2, 1.3), "and": (1.1, 1.2, 1.3)}
 MASS_BINS = np.geomspace(5e13, 1e15, 14)
 #: Detections shown side by side.
 N_SHOWN = 6
-SHOWN = ("name", "score", "theta_c", "y_c", "flags")
+#: Their columns, where the catalogue has them, and formats of numbers.
+SHOWN = ("name", "score", "theta_c", "y_c", "m200c", "m200c_err", "flags")
+FORMATS = {"score": ".3g", "theta_c": ".2f", "y_c": ".2e", "m200c": ".2e", "m200c_err": ".2e"}
 PACKAGES = ("szfinder", "numpy", "scipy", "astropy", "photutils", "healpy", "colossus")
 
 
@@ -120,7 +123,8 @@ def write_report(
     score_map : `~szfinder.finders.ScoreMap`
         Score map of its maps.
     clusters : `~astropy.table.QTable`
-        Catalogue of the score map.
+        Catalogue of the score map; with the columns of `~szfinder.mass.MassEstimator` the page has
+        a section on masses.
     thresholds : sequence of float, optional
         Least scores of the table, as of `score_table`.
     seed : int, optional
@@ -137,6 +141,8 @@ def write_report(
         _map_figure(sky, score_map, clusters),
         "Score map with the detections (circles) and the halos above 3e14 Msun (crosses).",
     )
+    if has_masses(clusters):
+        add_masses(page, sky, clusters)
     inner = _inner(sky, clusters)
     false = inner[~is_real(sky, inner)]
     if member_names(clusters):
@@ -170,7 +176,7 @@ def _add_detections(page: Page, sky: Sky, score_map: ScoreMap, which: str, rows:
         page.paragraph("There is none.")
         return
     shown = [name for name in SHOWN if name in rows.colnames]
-    page.table(rows[shown], formats={"score": ".3g", "theta_c": ".2f", "y_c": ".2e"})
+    page.table(rows[shown], formats=FORMATS)
     page.figure(
         cutout_figure(sky, score_map, rows),
         f"The {which} detections: score above, {shown_band(sky).name} GHz map below, "

@@ -1,11 +1,13 @@
 """Why an ensemble kept its detections: what each member says of them, in words and numbers."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import astropy.units as u
 from astropy.table import QTable, Row, Table
 
 from szfinder.finders import FLAGS, ScoreMap
+from szfinder.mass import MASS_FLAGS
 from szfinder.report.cutouts import cutout_figure, cutout_side, shown_band
 from szfinder.report.truth import REAL_MASS, heavy_halos, matched, matching_radius
 from szfinder.simulation import Sky
@@ -27,7 +29,7 @@ TOGETHER = {
 }
 #: Numbers of a detection, and their formats.
 MEASURED = {"score": ".3f", "probability": ".3f", "snr": ".1f", "y_c": ".2e", "y_c_err": ".1e",
-            "theta_c": ".2f", "n_pixels": "d"}  # fmt: skip
+            "theta_c": ".2f", "n_pixels": "d", "m200c": ".2e", "m200c_err": ".2e"}  # fmt: skip
 MEMBER_FORMATS = {"score": ".3f", "rank": ".2f", "probability": ".3f"}
 
 
@@ -148,16 +150,25 @@ def _halos(sky: Sky, clusters: QTable) -> list[str]:
         if halo < 0:
             texts.append("nothing, or the halo of a detection with a higher score")
             continue
-        mass, redshift = heavy["m500c"][halo].to_value(u.Msun), heavy["redshift"][halo]
+        m500c, m200c = (heavy[name][halo].to_value(u.Msun) for name in ("m500c", "m200c"))
         texts.append(
-            f"a halo of {mass:.1e} Msun (M500c) at redshift {redshift:.2f}, {separation:.1f} "
-            "arcmin away"
+            f"a halo of {m500c:.1e} Msun (M500c; {m200c:.1e} M200c) at redshift "
+            f"{heavy['redshift'][halo]:.2f}, {separation:.1f} arcmin away"
         )
     return texts
 
 
 def _flags(row: Row) -> str:
-    return ", ".join(name for name, bit in FLAGS.items() if row["flags"] & bit) or "none"
+    """Flags of a detection, and of its mass if it may have one."""
+    text = _names(row["flags"], FLAGS)
+    if "mass_flags" in row.colnames:
+        text += f"; of the mass: {_names(row['mass_flags'], MASS_FLAGS)}"
+    return text
+
+
+def _names(flags: int, names: Mapping[str, int]) -> str:
+    """The flags of a row in words."""
+    return ", ".join(name.replace("_", " ") for name, bit in names.items() if flags & bit) or "none"
 
 
 def _label(name: str) -> str:

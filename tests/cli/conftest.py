@@ -137,3 +137,41 @@ def ensemble(tmp_path_factory):
     path = tmp_path_factory.mktemp("ensemble") / "ensemble.json"
     EnsemblePreset(members, calibration, {"scores": {}}).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def scales(tmp_path_factory):
+    """What makes a preset of a network that weighs clusters in maps of an instrument.
+
+    It knows their redshift alone: the mass is 4e14 (1 + z)^2 Msun, and 4e14 where z is not known,
+    with a standard deviation of ln M of 1/4; Compton y is 1e-4 all over the image. All convolutions
+    but the last have no weights, so that what enters goes through as it is.
+    """
+    pytest.importorskip("keras", reason="networks need Keras")
+    from szfinder.mass import CentralNormal
+    from szfinder.mass.answers import answer_as_dict
+    from szfinder.models import Preprocessing, Preset, build_network
+
+    def make(instrument, *, pixel=0.5, side=16):
+        n_planes = len(instrument) + 2
+        arguments = {"input_shape": [side, side, n_planes], "filters": [n_planes], "n_outputs": 3}
+        model = build_network("mresunet", arguments)
+        for layer in model.layers:
+            if layer.name.endswith("_conv"):
+                layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+        kernel = np.zeros((1, 1, n_planes, 3))
+        kernel[..., -2, 1] = 1
+        model.get_layer("maps_conv").set_weights([kernel, np.log([np.exp(0.5), 1, 0.25])])
+        answer = CentralNormal(y_unit=2e-4, mean=np.log(4e14), width=1.0)
+        folder = tmp_path_factory.mktemp("weights") / "scales"
+        Preset.from_model(
+            model, name="scales", architecture="mresunet", arguments=arguments,
+            preprocessing=Preprocessing.from_instrument(
+                instrument, scale=[100] * len(instrument), pixel_size=pixel, image_size=side),
+            calibration={"answer": answer_as_dict(answer), "masses": [1e14, 1.5e15],
+                         "redshifts": [0.1, 1.5], "redshift_input": [0.0, 0.5]},
+            card={"command": "", "seed": 1, "data": {}, "date": "2026-01-01", "scores": {}},
+        ).save(folder)  # fmt: skip
+        return folder
+
+    return make

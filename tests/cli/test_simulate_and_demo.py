@@ -10,6 +10,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from szfinder import Instrument, SkySimulator, read_maps
 from szfinder.cli import main
 from szfinder.cli.simulate import SKIES
+from szfinder.models import available_presets
 from szfinder.simulation import PRESETS
 
 
@@ -57,6 +58,8 @@ def test_demo_leaves_a_folder(tmp_path, capsys, preset, finder):
     least = next(line for line in out.splitlines() if re.match(r" *[0-9.]+ +\d+ ", line)).split()
     assert float(least[0]) == pytest.approx(clusters.meta["threshold"], rel=1e-2)
     report = (folder / "report.html").read_text()
+    weighed = preset == "spt3g" and "mass-spt3g" in available_presets() and len(clusters) > 0
+    assert ("m200c" in clusters.colnames) == ("<h2>Masses</h2>" in report) == weighed
     assert ("The best detections, and why" in report) == (finder == "EnsembleFinder")
     assert f"{len(clusters)} detections" in out and f"{len(clusters)} detections" in report
 

@@ -2,6 +2,7 @@
 
 import re
 
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import QTable
@@ -17,6 +18,16 @@ def search():
     return sky, score_map, MatchedFilterFinder().detect(score_map)
 
 
+@pytest.fixture
+def weighed(search):
+    """The catalogue with masses that fall from row to row."""
+    clusters = search[-1].copy()
+    clusters["m200c"] = np.linspace(7.77e14, 2e14, len(clusters)) * u.Msun
+    clusters["m200c_err"] = 0.2 * clusters["m200c"]
+    clusters["mass_flags"] = 4
+    return clusters
+
+
 def test_report_shows_what_was_found(search, tmp_path):
     sky, score_map, clusters = search
     write_report(tmp_path / "report.html", sky, score_map, clusters, seed=5)
@@ -24,12 +35,28 @@ def test_report_shows_what_was_found(search, tmp_path):
     assert not re.search(r'(src|href)="(?!data:)', html)
     assert clusters["name"][0] in html and "seed 5" in html and "szfinder" in html
     assert html.count("<img") >= 3
+    assert "Masses" not in html and "m200c" not in html
 
 
-def test_report_without_detections(search, tmp_path):
+def test_report_with_masses(search, weighed, tmp_path):
+    """They have a section of their own, with a picture, and stand beside the detections."""
+    sky, score_map, _ = search
+    write_report(tmp_path / "report.html", sky, score_map, weighed)
+    html = (tmp_path / "report.html").read_text()
+    section = html.partition("<h2>Masses</h2>")[2].partition("<h2>")[0]
+    assert section.count("<img") == 1
+    assert f"{len(weighed)} of {len(weighed)} detections have a mass" in section
+    assert "<td>7.77e+14</td><td>1.55e+14</td>" in html
+
+
+@pytest.mark.parametrize("with_masses", [False, True])
+def test_report_without_detections(search, weighed, tmp_path, with_masses):
     sky, score_map, clusters = search
-    write_report(tmp_path / "report.html", sky, score_map, clusters[:0])
-    assert "There is none." in (tmp_path / "report.html").read_text()
+    nothing = (weighed if with_masses else clusters)[:0]
+    write_report(tmp_path / "report.html", sky, score_map, nothing)
+    html = (tmp_path / "report.html").read_text()
+    assert "There is none." in html
+    assert ("0 of 0 detections have a mass" in html) == with_masses
 
 
 def test_scores_of_the_truth_itself_are_perfect(search):

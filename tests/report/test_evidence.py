@@ -104,6 +104,24 @@ def test_few_detections_are_shown_once(sky, search):
     assert html.count("<section>") == 3 and html.count("There is none.") == 1
 
 
+def test_masses_beside_the_rest(sky, search):
+    """With the flags of a mass in words; without masses nothing is said of them."""
+    score_map, clusters = search
+    weighed = clusters[:3].copy()
+    weighed["m200c"] = [4.44e14, 3.33e14, np.nan] * u.Msun
+    weighed["m200c_err"] = [1.11e14, 2.22e14, np.nan] * u.Msun
+    weighed["mass_flags"] = [4 + 8, 0, 1]
+    pages = Page("without"), Page("with")
+    for page, table in zip(pages, (clusters[:3], weighed)):
+        add_evidence(page, sky, score_map, table)
+    without, with_masses = (page.html() for page in pages)
+    assert "m200c" not in without and "of the mass" not in without
+    flags = re.findall("; of the mass: (.*?)[.] In truth", with_masses)
+    assert flags == ["no redshift, outside", "none", "edge"]
+    for cells in ("4.44e+14</td><td>1.11e+14", "3.33e+14</td><td>2.22e+14", "nan</td><td>nan"):
+        assert f"<td>{cells}</td>" in with_masses
+
+
 def test_truth_of_each_row(sky, search):
     """Masses in the page are those of the heaviest halos nearby, by brute force."""
     score_map, clusters = search
@@ -117,7 +135,8 @@ def test_truth_of_each_row(sky, search):
         near = sorted(set(np.flatnonzero(near)) - taken, key=lambda i: -heavy["m500c"][i].value)
         if near:
             taken.add(near[0])
-            assert text.startswith(f"a halo of {heavy['m500c'][near[0]].value:.1e} Msun")
+            m500c, m200c = (heavy[name][near[0]].value for name in ("m500c", "m200c"))
+            assert text.startswith(f"a halo of {m500c:.1e} Msun (M500c; {m200c:.1e} M200c) at ")
             assert f"redshift {heavy['redshift'][near[0]]:.2f}" in text
         else:
             assert text.startswith("nothing")
