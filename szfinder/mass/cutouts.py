@@ -27,7 +27,7 @@ def cutouts_at(
 
     Parameters
     ----------
-    maps : `~szfinder.maps.MapStack`, `~szfinder.maps.HealpixStack` or `NDData`
+    maps : `~szfinder.maps.MapStack`, `~szfinder.maps.HealpixStack` or `~astropy.nddata.NDData`
         The maps.
     positions : `~astropy.coordinates.SkyCoord`
         Of the clusters, shape (n,).

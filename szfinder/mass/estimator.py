@@ -108,7 +108,7 @@ class MassEstimator:
 
         Parameters
         ----------
-        maps : `~szfinder.maps.MapStack`, `~szfinder.maps.HealpixStack` or `NDData`
+        maps : `~szfinder.maps.MapStack`, `~szfinder.maps.HealpixStack` or `~astropy.nddata.NDData`
             The maps; of plain NDData the meta must hold the ``instrument``.
         clusters : `~astropy.table.Table`
             Positions as for `~szfinder.evaluation.positions_of`, of the catalogue of any code.

@@ -38,7 +38,7 @@ class MassTrainer(Trainer):
         The network.
     recipe : `~szfinder.training.Recipe`
         How it is trained.
-    training, validation : `MassImages`
+    training, validation : ``MassImages``
         Images to learn from, and those to stop by.
     mixed : bool, optional
         Whether in each epoch the clusters meet other surroundings, mirrored and turned.

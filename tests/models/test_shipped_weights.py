@@ -8,18 +8,22 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
+from szfinder import MassEstimator
 from szfinder.finders import CNNFinder, UNetSegmentFinder
 from szfinder.maps import MapError
 from szfinder.models import Preset, available_presets
 from szfinder.models.preset import BUNDLED
-from szfinder.simulation import SkySimulator
+from szfinder.simulation import SkySimulator, cluster_images
+from szfinder.training.mass_labels import compton_images
 from szfinder.training.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 
 WEIGHTS = "model.weights.h5"
 
 
 def test_there_are_some():
-    assert {"deepsz-spt3g", "unet-planck", "unet-spt3g"} <= set(available_presets())
+    assert {
+        "deepsz-spt3g", "mass-gupta2020", "mass-spt3g", "unet-planck", "unet-spt3g"
+    } <= set(available_presets())  # fmt: skip
 
 
 @pytest.fixture(params=available_presets())
@@ -70,6 +74,33 @@ def test_finds_the_most_massive_clusters(preset, finder):
     clusters = finder()(sky.maps)
     _, distance, _ = largest.match_to_catalog_sky(clusters["sky_centroid"])
     assert np.count_nonzero(distance.arcmin < 2) >= 4
+
+
+@pytest.mark.parametrize(
+    "preset, sky, redshift, told",
+    [
+        ("mass-gupta2020", "gupta2020", 0.7, True),
+        ("mass-spt3g", "spt3g", 0.4, True),
+        ("mass-spt3g", "spt3g", 0.9, True),
+        ("mass-spt3g", "spt3g", 0.6, False),
+    ],
+)
+def test_weighs_clusters(preset, sky, redshift, told):
+    """Heavier ones are heavier, errors are about right, and so is the centre of the profile."""
+    pytest.importorskip("tensorflow", reason="networks need TensorFlow")
+    estimator, true = MassEstimator(preset), np.repeat([2.5e14, 4e14, 7e14], 24)
+    side = estimator.preset.preprocessing.image_size
+    made = cluster_images(sky, true, redshift, side=side, rng=1003)
+    mass, error, y = estimator.estimate_images(
+        made.images, redshift=np.full(true.size, redshift if told else np.nan)
+    )
+    deviation = np.log(mass / true)
+    assert np.all(np.abs(np.median(deviation.reshape(3, 24), axis=1)) < 0.25)
+    assert 0.6 < np.std(deviation / np.arcsinh(error / mass)) < 1.5
+    painted, there = (part[:, side // 2, side // 2].mean() for part in (
+        y, compton_images(made.truth, side, made.pixel)))  # fmt: skip
+    # how concentrated a cluster is depends on its redshift
+    assert painted == pytest.approx(there, rel=0.25 if told else 0.5)
 
 
 def test_advice_for_maps_of_another_instrument():
