@@ -182,7 +182,7 @@ def test_weights_are_found_by_name_not_by_order(folder):
 
 def test_unknown_architecture(folder):
     edit(folder / "config.json", architecture="os.system")
-    with pytest.raises(ValueError, match="unknown architecture 'os.system'; expected one of res"):
+    with pytest.raises(ValueError, match="unknown architecture 'os.system'; expected one of mres"):
         Preset.load(folder).build_model()
 
 

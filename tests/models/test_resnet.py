@@ -152,7 +152,7 @@ def test_wrong_sizes(wrong):
 
 
 def test_unknown_architecture_and_argument():
-    with pytest.raises(ValueError, match="unknown architecture 'vgg'; expected one of resnet"):
+    with pytest.raises(ValueError, match="unknown architecture 'vgg'; expected one of mres"):
         build_network("vgg", {})
     with pytest.raises(ValueError, match="unexpected keyword argument 'depth'; see build_resnet"):
         build_network("resnet", {"depth": 3})
