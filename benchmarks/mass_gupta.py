@@ -150,7 +150,7 @@ def stretch(image, angle):
 
 
 def scatter_table(ratios):
-    """Width of a Gaussian fitted to ln(estimated / true), as in the paper, and its mean."""
+    """Median and half of the 16th to 84th percentile of ln(estimated / true), with its error."""
     rows = []
     for name in ratios.colnames[1:]:
         ratio = np.asarray(ratios[name], dtype=float)

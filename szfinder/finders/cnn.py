@@ -98,6 +98,11 @@ class CNNFinder(SZFinder):
         batch_size: int = 256,
     ) -> None:
         self.preset = preset if isinstance(preset, Preset) else Preset.load(preset)
+        if self.preset.architecture != "resnet":
+            raise ValueError(
+                f"preset {self.preset.name!r} is of the network {self.preset.architecture!r}; "
+                "CNNFinder needs a 'resnet'"
+            )
         if threshold is None:
             threshold = self.preset.calibration["thresholds"]["f1"]
         super().__init__(threshold=threshold)

@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-__all__ = ["CentralMass", "CentralNormal", "answer_as_dict", "answer_from_dict"]
+__all__ = ["LOG_SIGMA", "CentralMass", "CentralNormal", "answer_as_dict", "answer_from_dict"]
+
+#: Limits of the logarithm of the error that a network says, which no image comes near.
+LOG_SIGMA = (-5.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class CentralNormal:
         """As `CentralMass.read`."""
         mean, log_sigma = np.moveaxis(maps[:, *_middle(maps), 1:].astype(float), -1, 0)
         mass = np.exp(self.mean + self.width * mean)
+        log_sigma = np.clip(log_sigma, *LOG_SIGMA)
         return (
             mass,
             mass * np.sinh(self.stretch * self.width * np.exp(log_sigma)),

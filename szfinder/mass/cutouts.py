@@ -6,7 +6,7 @@ from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
 
 from szfinder.finders.base import as_map_stack, checked_mask
-from szfinder.maps import HealpixStack, MapError, MapStack, wcs_for_patch
+from szfinder.maps import HealpixMap, HealpixStack, MapStack, wcs_for_patch
 from szfinder.mass.flags import MASS_FLAGS
 from szfinder.models import Preset
 
@@ -21,7 +21,7 @@ def cutouts_at(
     positions: SkyCoord,
     preset: Preset,
     *,
-    mask: np.ndarray | None = None,
+    mask: np.ndarray | HealpixMap | tuple | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cutouts as a network takes them, with each cluster in the middle pixel.
 
@@ -34,7 +34,8 @@ def cutouts_at(
     preset : `~szfinder.models.Preset`
         The network.
     mask : `~numpy.ndarray`, optional
-        Boolean, shape (ny, nx): True for pixels that are not to be used; of flat maps.
+        Boolean, shape (ny, nx): True for pixels that are not to be used; for HEALPix maps a
+        HEALPix map, as `~szfinder.maps.HealpixStack.masked` takes it.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def cutouts_at(
         If bands, beams or pixels do not fit, or the mask does not.
     """
     if isinstance(maps, HealpixStack):
-        return _from_sphere(maps, positions, preset, mask)
+        return _from_sphere(maps if mask is None else maps.masked(mask), positions, preset)
     maps = as_map_stack(maps)
     planes = list(preset.check_maps(maps))
     data = maps.data[planes]
@@ -74,15 +75,9 @@ def cutouts_at(
 
 
 def _from_sphere(
-    maps: HealpixStack, positions: SkyCoord, preset: Preset, mask: object
+    maps: HealpixStack, positions: SkyCoord, preset: Preset
 ) -> tuple[np.ndarray, np.ndarray]:
     """The same of HEALPix maps: a patch around each cluster."""
-    if mask is not None:
-        raise MapError(
-            "a mask of HEALPix maps goes with the maps",
-            found="one given beside them",
-            expected="maps.masked(mask)",
-        )
     preprocessing = preset.preprocessing
     side, pixel = preprocessing.image_size, preprocessing.pixel_size * u.arcmin
     # all bands and beams are looked at, even without a cluster; pixels are as they should be

@@ -10,7 +10,7 @@ from astropy.nddata import NDData
 from astropy.table import QTable, Table
 
 from szfinder.finders.tables import positions_of
-from szfinder.maps import HealpixStack, MapStack
+from szfinder.maps import HealpixMap, HealpixStack, MapStack
 from szfinder.mass.answers import answer_from_dict
 from szfinder.mass.cutouts import cutouts_at
 from szfinder.mass.flags import MASS_FLAGS
@@ -33,10 +33,11 @@ class MassEstimator:
     of the maps around the pixel of a cluster; of HEALPix maps a patch is cut out around it. All are
     looked at in eight orientations, and what is painted are the means.
 
-    A mass is the median of what clusters of such an image were in the training, in which all ln M
-    are as likely as others, and its error half of the range from the 16th to the 84th percentile.
-    It is not that of a sample with a steep mass function, in which faint clusters are lighter than
-    they look (Eddington bias).
+    A mass of ``mass-spt3g`` is the median of what clusters of such an image were in the training,
+    in which all ln M are as likely as others, and its error half of the range from the 16th to the
+    84th percentile; one of ``mass-gupta2020`` is a mean, with the scatter of such means. Neither is
+    that of a sample with a steep mass function, in which faint clusters are lighter than they look
+    (Eddington bias).
 
     A row has these bits of ``MASS_FLAGS`` in ``mass_flags``, and no mass with the first two:
     ``edge``, its image reaches beyond the maps; ``masked``, it has a bad or masked pixel;
@@ -87,7 +88,7 @@ class MassEstimator:
         clusters: Table,
         *,
         redshift: float | np.ndarray | None = None,
-        mask: np.ndarray | None = None,
+        mask: np.ndarray | HealpixMap | tuple | None = None,
         progress_bar: bool = False,
     ) -> QTable:
         """The catalogue with masses; see `estimate`."""
@@ -101,7 +102,7 @@ class MassEstimator:
         clusters: Table,
         *,
         redshift: float | np.ndarray | None = None,
-        mask: np.ndarray | None = None,
+        mask: np.ndarray | HealpixMap | tuple | None = None,
         progress_bar: bool = False,
     ) -> QTable:
         """Weigh the clusters of a catalogue.
@@ -116,7 +117,8 @@ class MassEstimator:
             Redshifts, shape (n,), or one of all, NaN where it is not known; by default the column
             ``redshift`` or ``z`` if there is one, and else none is known.
         mask : `~numpy.ndarray`, optional
-            Boolean, shape (ny, nx): True for pixels that are not to be used; of flat maps.
+            Boolean, shape (ny, nx): True for pixels that are not to be used; for HEALPix maps a
+            HEALPix map, as `~szfinder.maps.HealpixStack.masked` takes it.
         progress_bar : bool, optional
             Show progress.
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from szfinder.mass.answers import LOG_SIGMA
 from szfinder.models.backend import import_keras
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ __all__ = ["focal_loss", "mass_loss"]
 #: Weight of the painted profile over that of the mass: so high that the network learns to paint
 #: first, and then its errors of the profile are small beside those of the mass.
 PROFILE_WEIGHT = 3000.0
-#: Limits of the logarithm of the error of the mass, which no image comes near.
-LOG_SIGMA = (-5.0, 3.0)
 #: Constants of Zhou et al. (2019), section 3, after Law & Deng (2018).
 ALPHA, BETA = 2.0, 4.0
 

@@ -158,6 +158,7 @@ MASS_TRAININGS = {
         {"filters": (16, 32, 64, 128)},
         masses=np.arange(1, 9) * 1e14,
         redshifts=(0.7, 0.7),
+        held=(1.5e14, 7.5e14),
     ),
     "mass-spt3g": MassTraining(
         "spt3g",

@@ -479,3 +479,9 @@ def test_finders_need_no_keras():
     code = ("import sys, szfinder.finders, szfinder.finders.cnn;"
             "sys.exit(bool({'keras', 'tensorflow'} & set(sys.modules)))")
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["unet-spt3g", "mass-spt3g"])
+def test_weights_of_another_network(name):
+    with pytest.raises(ValueError, match=f"'{name}' is of .*; CNNFinder needs a 'resnet'"):
+        CNNFinder(name)

@@ -103,6 +103,21 @@ def test_weighs_clusters(preset, sky, redshift, told):
     assert painted == pytest.approx(there, rel=0.25 if told else 0.5)
 
 
+@pytest.mark.parametrize(
+    "preset, sky, masses",
+    [("mass-gupta2020", "gupta2020", [5e13, 1e15]), ("mass-spt3g", "spt3g", [4e13, 2.5e15])],
+)
+def test_masses_outside_of_the_range_are_flagged(preset, sky, masses):
+    """Most of them: what the noise makes of a light cluster may look like a heavier one."""
+    pytest.importorskip("tensorflow", reason="networks need TensorFlow")
+    estimator, redshift = MassEstimator(preset), np.full(60, 0.7)
+    side = estimator.preset.preprocessing.image_size
+    made = cluster_images(sky, np.repeat(masses, 30), redshift, side=side, rng=1004)
+    mass, _, _ = estimator.estimate_images(made.images, redshift=redshift)
+    low, high = estimator.preset.calibration["masses"]
+    assert np.mean(mass[:30] < low) > 0.75 and np.mean(mass[30:] > high) > 0.75
+
+
 def test_advice_for_maps_of_another_instrument():
     """Who takes the weights of one instrument to the maps of another is told which do fit."""
     planck = SkySimulator.from_preset("planck-hfi", size=3, rng=1).patch().maps
