@@ -69,6 +69,7 @@ def of_each_mass(estimator):
     true = made.truth["m200c"].to_value(u.Msun)
     mass, error, y = weighed(estimator, made.images)
     y_true = compton_images(made.truth, y.shape[1], made.pixel)
+    least, most = estimator.preset.calibration["masses"]
     rows, pictures = [], {}
     for value in MASSES:
         own = true == value
@@ -80,6 +81,7 @@ def of_each_mass(estimator):
             "kind": kind(value), "deviation": (median - value / 1e14) / ((high - low) / 2),
             "pull": np.std((mass[own] - value) / error[own]),
             "profile residual": np.abs(residual).max(),
+            "flagged": np.mean((mass[own] < least) | (mass[own] > most)),
         })  # fmt: skip
         if value in SHOWN:
             first = np.flatnonzero(own)[0]

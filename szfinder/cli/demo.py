@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
         with printed_warnings():
             score_map = finder.score_map(sky.maps)
             clusters = _weighed(finder.detect(score_map), sky.maps)
-        print(f"{len(clusters)} detections; writing the report ...")
+        print(f"{len(clusters)} detections{_masses(clusters)}; writing the report ...")
         write_catalogue(clusters, folder / "catalogue.ecsv")
         write_regions(clusters, folder / "catalogue.reg")
         heavy = sky.truth["m200c"].value > LEAST_MASS
@@ -70,6 +70,15 @@ def run(options: argparse.Namespace) -> None:
     print("\n".join(table.pformat(max_width=-1)))
     for name in ("catalogue.ecsv", "catalogue.reg", "truth.ecsv", "report.html"):
         print(f"wrote {Path(options.output) / name}")
+
+
+def _masses(clusters: "QTable") -> str:
+    """How many clusters have a mass, if they were weighed."""
+    import numpy as np
+
+    if "m200c" not in clusters.colnames:
+        return ""
+    return f", {np.isfinite(clusters['m200c']).sum()} of them with a mass"
 
 
 def _weighed(clusters: "QTable", maps: "MapStack") -> "QTable":

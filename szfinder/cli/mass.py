@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from szfinder.cli.finders import printed_warnings
 from szfinder.cli.maps import add_map_options, read_flat_or_healpix
 from szfinder.cli.numbers import positive
 from szfinder.cli.outputs import CATALOGUES, check_output
@@ -31,6 +32,7 @@ UNIT = 1e14
 REASONS = {
     "edge": "too near the edge of the maps",
     "masked": "with bad pixels",
+    "no_redshift": "without a known redshift, which the weights need",
     "outside": "beyond the redshifts of the weights",
 }
 
@@ -70,7 +72,8 @@ def run(options: argparse.Namespace) -> None:
     clusters = read_table(options.catalogue)
     estimator = MassEstimator(options.weights) if options.weights else MassEstimator()
     maps = read_flat_or_healpix(options)
-    weighed = estimator(maps, clusters, redshift=options.redshift, progress_bar=True)
+    with printed_warnings():
+        weighed = estimator(maps, clusters, redshift=options.redshift, progress_bar=True)
     write_catalogue(weighed, options.output)
     print(maps)
     _print_summary(weighed, options.redshift)
@@ -108,6 +111,7 @@ def _shown(weighed: "QTable", *, with_redshift: bool) -> "QTable":
     from astropy.table import QTable
     from astropy.units import Msun, Unit
 
+    from szfinder.finders.catalogue import flag_words
     from szfinder.mass import MASS_FLAGS
     from szfinder.mass.redshifts import NAMES as REDSHIFTS
 
@@ -119,8 +123,5 @@ def _shown(weighed: "QTable", *, with_redshift: bool) -> "QTable":
     for name in ("m200c", "m200c_err"):
         shown[name] = weighed[name].to(Unit(UNIT * Msun))
         shown[name].info.format = ".2f"
-    shown["mass_flags"] = [
-        ", ".join(name.replace("_", " ") for name, bit in MASS_FLAGS.items() if flags & bit)
-        for flags in weighed["mass_flags"]
-    ]
+    shown["mass_flags"] = [flag_words(flags, MASS_FLAGS) for flags in weighed["mass_flags"]]
     return shown

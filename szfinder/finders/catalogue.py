@@ -95,6 +95,19 @@ FLAGS = {"edge": 1, "source": 2, "blended": 4}
 COMMON = ("id", "name", "sky_centroid", "x_centroid", "y_centroid", "score", "n_pixels", "flags")
 
 
+def flag_words(flags: int, bits: Mapping[str, int] = FLAGS) -> str:
+    """The flags of a row in words, separated by commas.
+
+    Parameters
+    ----------
+    flags : int
+        Sum of bits.
+    bits : mapping, optional
+        Bits by name.
+    """
+    return ", ".join(name.replace("_", " ") for name, bit in bits.items() if flags & bit)
+
+
 def column_of(name: str) -> Column | None:
     """The column that a name stands for; None where it is none of a catalogue.
 

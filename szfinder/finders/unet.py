@@ -204,7 +204,9 @@ class UNetSegmentFinder(SZFinder):
             return
         low, high = np.sinh(np.percentile(pixels[::EVERY], [16, 84], axis=0))
         scale = np.array(self.preset.preprocessing.scale)
-        warn_if_unlike(self.preset, scale * (high - low) / 2, where="with what is around")
+        warn_if_unlike(
+            self.preset, scale * (high - low) / 2, scale, where="contrasts with what is around"
+        )
 
     @property
     def _n_levels(self) -> int:

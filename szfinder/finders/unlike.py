@@ -1,6 +1,7 @@
 """Maps unlike those that a network was trained on, for which its answers mean little."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
@@ -17,34 +18,37 @@ class UnlikeTrainingWarning(AstropyUserWarning):
     """The maps scatter otherwise than those the network was trained on."""
 
 
-def warn_if_unlike(preset: Preset, found: np.ndarray, *, where: str) -> None:
+def warn_if_unlike(
+    preset: Preset, found: np.ndarray, expected: Sequence[float], *, where: str
+) -> None:
     """Warn of maps that scatter otherwise than those of the training.
 
     Parameters
     ----------
     preset : `~szfinder.models.Preset`
-        The network; the scale of its preprocessing is the scatter of its training.
+        The network.
     found : `~numpy.ndarray`
-        Scatter of the contrasts of the maps in uK_CMB, shape (n_band,).
+        Scatter in the maps in uK_CMB, shape (n_band,).
+    expected : sequence of float
+        That in the training.
     where : str
-        Of what they are contrasts, for the message.
+        What scatters, for the message.
 
     Warns
     -----
     UnlikeTrainingWarning
         If it differs by over 30 per cent in any band.
     """
-    preprocessing = preset.preprocessing
     unlike = [
-        f"{there:.3g} uK instead of {expected:.3g} uK in band {band!r}"
-        for band, there, expected in zip(preprocessing.bands, found, preprocessing.scale)
-        if abs(there / expected - 1) > MAX_UNLIKE
+        f"{here:.3g} uK instead of {there:.3g} uK in band {band!r}"
+        for band, here, there in zip(preset.preprocessing.bands, found, expected, strict=True)
+        if abs(here / there - 1) > MAX_UNLIKE
     ]
     if unlike:
         warnings.warn(
-            f"the maps are unlike those that preset {preset.name!r} was trained on: contrasts "
-            f"{where} scatter by {', '.join(unlike)}. The noise, the foregrounds or the unit is "
-            "another one, and the scores are no probabilities. Train a network for such maps.",
+            f"the maps are unlike those that preset {preset.name!r} was trained on: {where} "
+            f"scatter by {', '.join(unlike)}. The noise, the foregrounds or the unit is another "
+            "one, and what the network says cannot be relied on. Train a network for such maps.",
             UnlikeTrainingWarning,
             stacklevel=4,
         )

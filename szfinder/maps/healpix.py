@@ -57,6 +57,11 @@ class HealpixMap:
     unit: object = None
     file: str | None = None
 
+    @property
+    def pixel_size(self) -> float:
+        """Square root of the area of its pixels, in arcmin."""
+        return float(np.degrees(np.sqrt(np.pi / 3) / self.nside) * 60)
+
     def at(self, pixels: np.ndarray) -> np.ndarray:
         """Values of the given pixels, NaN where the map has none."""
         if self.pixels is None:

@@ -92,7 +92,7 @@ class HealpixStack:
     @property
     def pixel_size(self) -> float:
         """Square root of the area of the pixels of the finest map, in arcmin."""
-        return float(np.degrees(np.sqrt(np.pi / 3) / self.nside) * 60)
+        return self.finest.pixel_size
 
     def masked(self, mask) -> "HealpixStack":
         """The stack without some of its pixels, which count as bad.

@@ -19,7 +19,7 @@ class CentralMass:
     """Compton y, and the surface density of an NFW halo with the mass in its central pixel.
 
     As Gupta & Reichardt (2020, section 2.2) have it. The network does not say how sure it is: the
-    error is the scatter that was found for clusters of that mass.
+    error is how far true masses were from estimates as this one.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class CentralMass:
     mass_unit : float
         Mass in Msun that is 1 in the central pixel of the second map: the mean of the training.
     masses, scatter : sequence of float
-        Masses in Msun, ascending, and the relative scatter of the estimates of such clusters; by
-        default it is not known, and the error infinite.
+        Estimates in Msun, ascending, and the root mean square of the difference of true masses from
+        them, over the estimate; by default it is not known, and the error infinite.
 
     Raises
     ------

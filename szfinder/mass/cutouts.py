@@ -6,7 +6,7 @@ from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
 
 from szfinder.finders.base import as_map_stack, checked_mask
-from szfinder.maps import HealpixMap, HealpixStack, MapStack, wcs_for_patch
+from szfinder.maps import HealpixMap, HealpixStack, MapError, MapStack, wcs_for_patch
 from szfinder.mass.flags import MASS_FLAGS
 from szfinder.models import Preset
 
@@ -14,6 +14,8 @@ __all__ = ["cutouts_at"]
 
 #: Pixels that are farther away than any map is wide.
 FAR = 1e9
+#: Side of the pixels of HEALPix maps over that of a preset up to which they are fine enough.
+COARSEST = 1.2
 
 
 def cutouts_at(
@@ -43,7 +45,8 @@ def cutouts_at(
         Shape (n, n_band, side, side), the bands of the network, uK_CMB.
     flags : `~numpy.ndarray` of int
         Shape (n,): ``edge`` where a cutout reaches beyond the maps, and ``masked`` where it has a
-        bad pixel in any band; see ``MASS_FLAGS``.
+        bad pixel in any band; see ``MASS_FLAGS``. HEALPix maps have no edge: beyond a partial one
+        all pixels are bad.
 
     Raises
     ------
@@ -84,6 +87,7 @@ def _from_sphere(
     wcs, shape = wcs_for_patch(SkyCoord(0, 0, unit="deg"), side * pixel, pixel)
     blank = np.zeros((len(maps.bands), *shape), np.float32)
     planes = list(preset.check_maps(MapStack(blank, wcs=wcs, instrument=maps.instrument)))
+    _check_pixels(maps, planes, preset)
     cutouts = np.full((len(positions), len(planes), side, side), np.nan, np.float32)
     for number in np.flatnonzero(np.isfinite(positions.cartesian.xyz).all(axis=0)):
         position = positions[number]
@@ -92,3 +96,17 @@ def _from_sphere(
         cutouts[number] = maps.around(position, side * pixel).planes(wcs, shape)[planes]
     bad = ~np.isfinite(cutouts).all(axis=(1, 2, 3))
     return cutouts, np.where(bad, MASS_FLAGS["masked"], 0)
+
+
+def _check_pixels(maps: HealpixStack, planes: list[int], preset: Preset) -> None:
+    """Refuse pixels that are wider than those of the network: nothing makes them sharper."""
+    wanted = preset.preprocessing.pixel_size
+    for plane in planes:
+        band_map = maps.maps[plane]
+        if band_map.pixel_size > COARSEST * wanted:
+            raise MapError(
+                f"the HEALPix maps are too coarse for preset {preset.name!r}",
+                band=maps.bands[plane].name,
+                found=f"nside {band_map.nside}, pixels of {band_map.pixel_size:.2f} arcmin",
+                expected=f"pixels of {wanted:g} arcmin or finer",
+            )

@@ -10,6 +10,7 @@ from astropy.nddata import NDData
 from astropy.table import QTable, Table
 
 from szfinder.finders.tables import positions_of
+from szfinder.finders.unlike import warn_if_unlike
 from szfinder.maps import HealpixMap, HealpixStack, MapStack
 from szfinder.mass.answers import answer_from_dict
 from szfinder.mass.cutouts import cutouts_at
@@ -17,6 +18,7 @@ from szfinder.mass.flags import MASS_FLAGS
 from szfinder.mass.orientations import painted
 from szfinder.mass.profiles import ring_means
 from szfinder.mass.redshifts import given_redshifts, redshift_planes
+from szfinder.mass.roughness import roughness
 from szfinder.models import Preset
 
 __all__ = ["MassEstimator"]
@@ -42,8 +44,9 @@ class MassEstimator:
     A row has these bits of ``MASS_FLAGS`` in ``mass_flags``, and no mass with the first two:
     ``edge``, its image reaches beyond the maps; ``masked``, it has a bad or masked pixel;
     ``no_redshift``, its redshift is not known, and the mass is that of any redshift of the
-    training; ``outside``, mass or redshift is outside of the range for which the mass holds. A
-    redshift beyond it has no mass at all, and a mass beyond it is no more than a limit.
+    training, or there is none if that was one redshift; ``outside``, mass or redshift is outside
+    of the range for which the mass holds. A redshift beyond it has no mass at all, and a mass
+    beyond it is no more than a limit.
 
     Parameters
     ----------
@@ -127,23 +130,34 @@ class MassEstimator:
         `~astropy.table.QTable`
             All columns of the catalogue and ``m200c`` and ``m200c_err`` in Msun; ``sz_profile``,
             Compton y in rings, shape (n, n_ring), whose mean radii in arcmin are
-            ``meta["sz_profile_radius"]``; and ``mass_flags``. NaN where there is no mass. Columns
-            that had these names are replaced.
+            ``meta["sz_profile_radius"]``, the mean of what clusters of such an image have, without
+            an error; and ``mass_flags``. NaN where there is no mass. Columns that had these names
+            are replaced.
 
         Raises
         ------
         `~szfinder.maps.MapError`
             If bands, beams or pixels are not those of the preset, or the mask does not fit.
         ValueError
-            If the catalogue has no positions, a redshift is none, or none is known and the preset
-            needs one.
+            If the catalogue has no positions, a redshift that is given is none, or none at all is
+            known and the preset needs one.
+
+        Warns
+        -----
+        `~szfinder.finders.UnlikeTrainingWarning`
+            If what is around the clusters scatters otherwise than in the training.
         """
         positions = positions_of(clusters)
         known = given_redshifts(clusters, redshift, self.preset)
         images, flags = cutouts_at(maps, positions, self.preset, mask=mask)
         flags[np.isnan(known)] |= MASS_FLAGS["no_redshift"]
         flags[_beyond(known, self.preset.calibration["redshifts"])] |= MASS_FLAGS["outside"]
-        usable = flags & ~MASS_FLAGS["no_redshift"] == 0
+        usable = flags & ~self._harmless == 0
+        if usable.any():
+            warn_if_unlike(
+                self.preset, roughness(images[usable]), self.preset.calibration["roughness"],
+                where="differences between neighbouring pixels around the clusters",
+            )  # fmt: skip
         mass, error = np.full((2, len(positions)), np.nan)
         mass[usable], error[usable], y = self.estimate_images(
             images[usable], redshift=known[usable], progress_bar=progress_bar
@@ -164,7 +178,11 @@ class MassEstimator:
         return weighed
 
     def estimate_images(
-        self, cutouts: np.ndarray, *, redshift: np.ndarray, progress_bar: bool = False
+        self,
+        cutouts: np.ndarray,
+        *,
+        redshift: np.ndarray | None = None,
+        progress_bar: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weigh clusters in the middle of cutouts.
 
@@ -173,8 +191,8 @@ class MassEstimator:
         cutouts : `~numpy.ndarray`
             Shape (n, n_band, side, side) in uK_CMB, of bands and side of the preset, without
             bad pixels; a cluster is in the pixel (side // 2, side // 2).
-        redshift : `~numpy.ndarray`
-            Shape (n,), NaN where it is not known.
+        redshift : `~numpy.ndarray`, optional
+            Shape (n,), NaN where it is not known; by default none is.
         progress_bar : bool, optional
             Show progress.
 
@@ -193,12 +211,19 @@ class MassEstimator:
         images = self.preset.preprocessing.to_images(cutouts)
         scaling = self.preset.calibration["redshift_input"]
         if scaling is not None:
-            planes = redshift_planes(redshift, images.shape[1], scaling)
+            known = np.full(len(images), np.nan) if redshift is None else redshift
+            planes = redshift_planes(known, images.shape[1], scaling)
             images = np.concatenate([images, planes], axis=-1)
         maps = painted(
             self.preset.network, images, batch_size=self.batch_size, progress_bar=progress_bar
         )
         return self.answer.read(maps)
+
+    @property
+    def _harmless(self) -> int:
+        """Flags of clusters that can be weighed nevertheless."""
+        needs_redshift = self.preset.calibration["redshift_input"] is None
+        return 0 if needs_redshift else MASS_FLAGS["no_redshift"]
 
 
 def _beyond(values: np.ndarray, limits: Sequence[float]) -> np.ndarray:

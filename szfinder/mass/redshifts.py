@@ -19,6 +19,8 @@ NAMES = ("redshift", "z", "REDSHIFT", "Z")
 def given_redshifts(clusters: Table, redshift: ArrayLike | None, preset: Preset) -> np.ndarray:
     """Redshifts of the clusters of a catalogue, NaN where they are not known or masked.
 
+    In a column, what no redshift can be, as 0 or -1, stands for one that is not known.
+
     Parameters
     ----------
     clusters : `~astropy.table.Table`
@@ -36,31 +38,15 @@ def given_redshifts(clusters: Table, redshift: ArrayLike | None, preset: Preset)
     Raises
     ------
     ValueError
-        If they are no numbers or not as many as clusters, one is not positive, or none is known and
-        the preset is for clusters of one redshift.
+        If they are no numbers or not as many as clusters, one that is given is not positive, or
+        none at all is known and the preset is for clusters of one redshift.
     """
-    name = next((name for name in NAMES if name in clusters.colnames), None)
-    if redshift is None and name is not None:
-        redshift = column_of(Table([_filled(clusters[name])], names=[name]), name)
-    known = _numbers(np.nan if redshift is None else _filled(redshift))
-    if known.shape not in ((), (len(clusters),)):
-        raise ValueError(
-            f"redshift must be one number, or one of each of the {len(clusters)} clusters; found "
-            f"shape {known.shape}"
-        )
-    known = np.broadcast_to(known, len(clusters)).copy()
-    wrong = ~np.isnan(known) & ~((known > 0) & (known < np.inf))
-    if wrong.any():
-        raise ValueError(
-            f"redshifts must be positive, or NaN where they are not known; found {known[wrong][0]} "
-            f"in row {np.flatnonzero(wrong)[0]}"
-        )
-    if preset.calibration["redshift_input"] is None and np.isnan(known).any():
+    known = _of_column(clusters) if redshift is None else _of_argument(redshift, len(clusters))
+    if preset.calibration["redshift_input"] is None and known.size and np.isnan(known).all():
         low, high = preset.calibration["redshifts"]
         raise ValueError(
             f"preset {preset.name!r} is for clusters at redshift {low:g} to {high:g}, and that of "
-            f"{np.isnan(known).sum()} of {known.size} clusters is not known: give a column "
-            "redshift, or redshift="
+            f"none of {known.size} clusters is known: give a column redshift, or redshift="
         )
     return known
 
@@ -87,6 +73,35 @@ def redshift_planes(redshift: np.ndarray, side: int, scaling: Sequence[float]) -
     scaled = np.where(known, (np.log1p(redshift) - mean) / width, 0.0)
     planes = np.stack([scaled, known], axis=-1).astype(np.float32)
     return np.tile(planes[:, None, None, :], (1, side, side, 1))
+
+
+def _of_column(clusters: Table) -> np.ndarray:
+    name = next((name for name in NAMES if name in clusters.colnames), None)
+    if name is None:
+        return np.full(len(clusters), np.nan)
+    known = _numbers(column_of(Table([_filled(clusters[name])], names=[name]), name))
+    return np.where(_possible(known), known, np.nan)
+
+
+def _of_argument(redshift: ArrayLike, n: int) -> np.ndarray:
+    known = _numbers(_filled(redshift))
+    if known.shape not in ((), (n,)):
+        raise ValueError(
+            f"redshift must be one number, or one of each of the {n} clusters; found shape "
+            f"{known.shape}"
+        )
+    known = np.broadcast_to(known, n).copy()
+    wrong = ~np.isnan(known) & ~_possible(known)
+    if wrong.any():
+        raise ValueError(
+            f"redshifts must be positive, or NaN where they are not known; found {known[wrong][0]} "
+            f"in row {np.flatnonzero(wrong)[0]}"
+        )
+    return known
+
+
+def _possible(redshift: np.ndarray) -> np.ndarray:
+    return (redshift > 0) & (redshift < np.inf)
 
 
 def _numbers(redshift: ArrayLike) -> np.ndarray:

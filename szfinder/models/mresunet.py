@@ -30,7 +30,8 @@ def build_mresunet(
     sub-stage of all blocks but the first halves the sides of the map by its stride. On the way up
     each block first doubles them, and goes through the dilations from 4 to 1, with dropout: those
     of 4 and 2 are handed the maps of the same dilation on the way down. A 1 x 1 convolution ends
-    it, without a function. The defaults are those of the paper.
+    it, without a function. The defaults are those of the paper; it does not say the order of the
+    dilations on the way up, which here mirrors that on the way down.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ __all__ = ["check_calibration", "require"]
 
 FINDER_KEYS = ("platt", "thresholds", "score_quantiles")
 PLATT_KEYS = ("slope", "intercept")
-MASS_KEYS = ("answer", "masses", "redshifts", "redshift_input")
+MASS_KEYS = ("answer", "masses", "redshifts", "redshift_input", "roughness")
 #: Architectures whose networks weigh clusters, and do not find them.
 MASS_NETWORKS = ("mresunet",)
 
@@ -62,6 +62,9 @@ def _check_mass(calibration: Mapping[str, Any], where: object) -> None:
             raise ValueError(
                 f"{where}: {key} must be positive and ascend; found {calibration[key]}"
             )
+    rough = calibration["roughness"]
+    if not (np.ndim(rough) == 1 and all(_number(r, f"{where}: roughness") > 0 for r in rough)):
+        raise ValueError(f"{where}: roughness must be above 0 in each band; found {rough!r}")
     scaling = calibration["redshift_input"]
     if scaling is not None and not _two(scaling, f"{where}: redshift_input")[1] > 0:
         raise ValueError(

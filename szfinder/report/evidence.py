@@ -1,12 +1,12 @@
 """Why an ensemble kept its detections: what each member says of them, in words and numbers."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import astropy.units as u
 from astropy.table import QTable, Row, Table
 
-from szfinder.finders import FLAGS, ScoreMap
+from szfinder.finders import ScoreMap
+from szfinder.finders.catalogue import flag_words
 from szfinder.mass import MASS_FLAGS
 from szfinder.report.cutouts import cutout_figure, cutout_side, shown_band
 from szfinder.report.truth import REAL_MASS, heavy_halos, matched, matching_radius
@@ -160,15 +160,10 @@ def _halos(sky: Sky, clusters: QTable) -> list[str]:
 
 def _flags(row: Row) -> str:
     """Flags of a detection, and of its mass if it may have one."""
-    text = _names(row["flags"], FLAGS)
+    text = flag_words(row["flags"]) or "none"
     if "mass_flags" in row.colnames:
-        text += f"; of the mass: {_names(row['mass_flags'], MASS_FLAGS)}"
+        text += f"; of the mass: {flag_words(row['mass_flags'], MASS_FLAGS) or 'none'}"
     return text
-
-
-def _names(flags: int, names: Mapping[str, int]) -> str:
-    """The flags of a row in words."""
-    return ", ".join(name.replace("_", " ") for name, bit in names.items() if flags & bit) or "none"
 
 
 def _label(name: str) -> str:

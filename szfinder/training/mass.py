@@ -16,6 +16,7 @@ import szfinder
 from szfinder.mass import CentralMass, CentralNormal
 from szfinder.mass.answers import answer_as_dict
 from szfinder.mass.orientations import painted
+from szfinder.mass.roughness import roughness
 from szfinder.models import Preprocessing, Preset, build_network
 from szfinder.simulation import ClusterImages, sky_preset
 from szfinder.training.mass_images import MassImages, kept_images
@@ -99,7 +100,24 @@ def train_mass(
     answer, scores = _calibrated(
         answer, painted(model, trainer.images, batch_size=BATCH), watched.made.truth
     )
-    card = {
+    held = training.held or (min(training.masses), max(training.masses))
+    calibration = {
+        "answer": answer_as_dict(answer),
+        "masses": [float(mass) for mass in held],
+        "redshifts": list(training.redshifts),
+        "redshift_input": training.redshift_input,
+        "roughness": [float(r) for r in roughness(watched.made.surroundings)],
+    }
+    Preset.from_model(
+        model, name=folder.name, architecture="mresunet", arguments=arguments,
+        preprocessing=preprocessing, calibration=calibration,
+        card=_card(training, command, scores),
+    ).save(folder / "preset", overwrite=True)  # fmt: skip
+    return Preset.load(folder / "preset")
+
+
+def _card(training: MassTraining, command: str, scores: dict[str, float]) -> dict[str, Any]:
+    return {
         "command": command,
         "seed": training.seed,
         "data": {
@@ -111,18 +129,6 @@ def train_mass(
         "date": datetime.now(UTC).date().isoformat(),
         "scores": scores,
     }  # fmt: skip
-    held = training.held or (min(training.masses), max(training.masses))
-    calibration = {
-        "answer": answer_as_dict(answer),
-        "masses": [float(mass) for mass in held],
-        "redshifts": list(training.redshifts),
-        "redshift_input": training.redshift_input,
-    }
-    Preset.from_model(
-        model, name=folder.name, architecture="mresunet", arguments=arguments,
-        preprocessing=preprocessing, calibration=calibration, card=card,
-    ).save(folder / "preset", overwrite=True)  # fmt: skip
-    return Preset.load(folder / "preset")
 
 
 def _arguments(training: MassTraining) -> dict[str, Any]:
@@ -156,10 +162,11 @@ def _calibrated(
     """The answer with errors that are right for the validation images, and its scores on them."""
     true = truth["m200c"].to_value(u.Msun)
     if isinstance(answer, CentralMass):
-        masses = np.unique(true)
-        ratio = answer.read(maps)[0] / true
-        scatter = [float(np.std(ratio[true == mass])) for mass in masses]
-        answer = replace(answer, masses=masses.tolist(), scatter=scatter)
+        estimate = answer.read(maps)[0]
+        groups = np.array_split(np.argsort(estimate), np.unique(true).size)
+        masses = [float(np.median(estimate[group])) for group in groups]
+        apart = [np.sqrt(np.mean((true - estimate)[group] ** 2)) for group in groups]
+        answer = replace(answer, masses=masses, scatter=(np.array(apart) / masses).tolist())
     else:
         mass, error, _ = answer.read(maps)
         pull = np.log(mass / true) / np.arcsinh(error / mass)

@@ -195,10 +195,10 @@ def mistaken(folder, weights, finder, clusters, tmp_path, monkeypatch):
     ({1: "none.ecsv"}, "cannot read none.ecsv: there is no such file"),
     ({1: "broken.ecsv"}, "cannot read broken.ecsv as a table"),
     ({1: "empty.ecsv"}, "the table has no positions; found the columns x"),
-    ({1: "past.ecsv"}, "redshifts must be positive, or NaN where they are not known; found -1.0"),
     ({1: "words.ecsv"}, "column 'redshift' cannot be read as numbers"),
     ({1: "unknown.ecsv", -3: "one-redshift"}, "is for clusters at redshift 0.7 to 0.7, and that of "
-                                              "5 of 5 clusters is not known"),
+                                              "none of 5 clusters is known"),
+    ({1: "past.ecsv", -3: "one-redshift"}, "none of 5 clusters is known"),
     ({2: "95=none.fits"}, "none.fits"),
     ({2: "90=95.fits"}, "'90'"),
     ({4: "150=150.fits"}, "band 150 is given more than once"),
@@ -242,7 +242,7 @@ def test_help_says_the_default_weights(capsys):
     assert "examples:" in help_text and f"(default: {default})" in help_text
 
 
-def test_demo_weighs_what_it_finds(scales, tmp_path, monkeypatch):
+def test_demo_weighs_what_it_finds(scales, tmp_path, monkeypatch, capsys):
     """By the network of the package, which here is one for its maps; masses are of any redshift."""
     presets = {path.name: path for path in preset_module.BUNDLED.iterdir()}
     presets[demo.MASS_PRESET] = scales(Instrument.from_preset("act-dr6"))
@@ -254,6 +254,9 @@ def test_demo_weighs_what_it_finds(scales, tmp_path, monkeypatch):
     assert main(["demo", "--preset", "act-dr6", "--size", "1.5", "--seed", "4",
                  "-o", str(folder)]) == 0  # fmt: skip
     clusters = QTable.read(folder / "catalogue.ecsv")
+    n_weighed = np.isfinite(clusters["m200c"]).sum()
+    said = f"{len(clusters)} detections, {n_weighed} of them with a mass;"
+    assert said in capsys.readouterr().out
     assert clusters.meta["mass_preset"] == demo.MASS_PRESET
     inner = clusters["mass_flags"] == MASS_FLAGS["no_redshift"]
     assert inner.any()

@@ -17,6 +17,8 @@ BANDS = {
     "220": Band("220", 220.0, Beam.from_fwhm(1.0)),
 }
 MASSES, REDSHIFTS, REDSHIFT_INPUT = (1e14, 1.5e15), (0.1, 1.5), (0.5, 0.25)
+#: Of noise of 1 uK in each pixel.
+ROUGHNESS = 1.41
 CARD = {"command": "by hand", "seed": 0, "data": {}, "date": "2026-01-01", "scores": {}}
 
 
@@ -34,6 +36,7 @@ def make_preset():
     def make(
         *, weights=0.0, bias=0.0, answer=CentralNormal(1e-4, 33.0, 1.0), bands=("95", "150"),
         redshift_input=REDSHIFT_INPUT, redshifts=REDSHIFTS, masses=MASSES, scale=1.0, side=SIDE,
+        roughness=ROUGHNESS,
     ):  # fmt: skip
         n_planes = len(bands) + 2 * (redshift_input is not None)
         arguments = {"input_shape": [side, side, n_planes], "filters": [n_planes],
@@ -53,7 +56,8 @@ def make_preset():
             model, name="by-hand", architecture="mresunet", arguments=arguments, card=CARD,
             preprocessing=preprocessing,
             calibration={"answer": answer_as_dict(answer), "masses": masses,
-                         "redshifts": redshifts, "redshift_input": redshift_input},
+                         "redshifts": redshifts, "redshift_input": redshift_input,
+                         "roughness": [roughness] * len(bands)},
         )  # fmt: skip
 
     return make

@@ -133,7 +133,7 @@ def smooth(positions, band):
     return band * sum(np.exp(-0.5 * (positions.separation(bump).arcmin / 6) ** 2) for bump in bumps)
 
 
-def sphere(camera, *, nside=4096, radius=0.6):
+def sphere(camera, *, nside=8192, radius=0.6):
     """Partial maps of some bands, and the part of them to the east in another frame and order."""
     maps = []
     for number, frame in zip(range(1, len(camera) + 1), ("icrs", "galactic", "icrs")):
@@ -215,3 +215,10 @@ def test_sphere_without_a_band(preset, partial, bands, n):
     with pytest.raises(MapError, match="preset 'by-hand': .*band '95' .*is not among '150'"):
         cutouts_at(other, positions, preset)
     assert cutouts_at(partial, positions[:0], preset)[0].shape == (0, 2, 8, 8)
+
+
+def test_sphere_with_pixels_that_are_too_coarse(preset, bands):
+    """Of 0.86 arcmin, where those of the network have 0.5."""
+    message = "'95': .*too coarse .*'by-hand'; .*nside 4096, .*0.86 .* 0.5"
+    with pytest.raises(MapError, match=message):
+        cutouts_at(sphere(bands, nside=4096), SkyCoord([30.0], [-50.0], unit="deg"), preset)

@@ -4,6 +4,7 @@ The network adds up the bands, the redshift and whether it is known, pixel by pi
 and profiles can be worked out by hand.
 """
 
+import warnings
 from dataclasses import replace
 from hashlib import sha256
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from szfinder import MassEstimator
+from szfinder.finders import UnlikeTrainingWarning
 from szfinder.maps import HealpixMap, HealpixStack, MapError, MapStack
 from szfinder.mass import MASS_FLAGS, CentralMass
 from szfinder.models import Preset
@@ -114,15 +116,16 @@ def test_nddata(weigh, maps, clusters, weighed):
 
 def test_sphere(weigh, maps):
     """Of bands that are the same all over a disc; beyond it there are none."""
-    pixels = np.sort(healpy.query_disc(1024, healpy.ang2vec(30, -50, lonlat=True), 0.01))
+    pixels = np.sort(healpy.query_disc(8192, healpy.ang2vec(30, -50, lonlat=True), 0.01))
     sphere = HealpixStack(
-        [HealpixMap(np.full(pixels.size, value), 1024, False, "icrs", pixels)
+        [HealpixMap(np.full(pixels.size, value), 8192, False, "icrs", pixels)
          for value in (-0.4, 9.0, 0.8)],
         instrument=maps.instrument,
     )  # fmt: skip
     positions = SkyCoord([30.0, 30.1, 210.0], [-50.0, -50.1, 50.0], unit="deg")
     redshift = np.array([0.6, np.nan, 0.6])
-    found = weigh(sphere, QTable({"sky_centroid": positions}), redshift=redshift)
+    with pytest.warns(UnlikeTrainingWarning, match="uK instead of 1.41 uK in band '95'"):
+        found = weigh(sphere, QTable({"sky_centroid": positions}), redshift=redshift)
     mass, error = by_hand(0.8, -0.4, redshift) * np.array([1, 1, np.nan])
     assert_masses(found, mass, error)
     assert_array_equal(found["mass_flags"], [0, UNKNOWN, MASKED])
@@ -245,8 +248,33 @@ def test_network_for_one_redshift(make_preset, maps, clusters):
     assert_allclose(found["sz_profile"][:, 0], 4e-4 * d150, rtol=1e-5)
     beyond = (mass < 2e14) | (mass > 8e14)
     assert_array_equal(found["mass_flags"], np.where(beyond, OUTSIDE, 0))
-    with pytest.raises(ValueError, match="at redshift 0.7 to 0.7, and that of 2 of 6 clusters is"):
-        weigh(maps, clusters)
+    found = weigh(maps, clusters, redshift=np.where(np.isnan(REDSHIFTS), np.nan, 0.7))
+    assert_masses(found, *np.where(np.isnan(REDSHIFTS), np.nan, [mass, error]))
+    unknown = np.isnan(REDSHIFTS)
+    assert_array_equal(
+        found["mass_flags"], np.where(unknown, UNKNOWN, np.where(beyond, OUTSIDE, 0))
+    )
+    with pytest.raises(ValueError, match="at redshift 0.7 to 0.7, and that of none of 6 clusters"):
+        weigh(maps, clusters["snr", "sky_centroid"])
+
+
+@pytest.mark.parametrize("factor, unlike", [(1.0, 0), (1.2, 0), (1.5, 2), (0.5, 2)])
+def test_warning_of_maps_with_other_noise(weigh, make_maps, maps, factor, unlike):
+    """Of the bands that the network takes; a cluster in the middle of an image changes nothing."""
+    data = factor * maps.data
+    x, y = np.tile(np.arange(5, 40, 10), 4), np.repeat(np.arange(5, 40, 10), 4)
+    for column, row in zip(x, y):
+        data[:, row - 1 : row + 1, column - 1 : column + 1] -= 300
+    found = make_maps(*maps.instrument.names, data=data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        weigh(found, catalogue(found, x, y, 0.5))
+    caught = [warning for warning in caught if warning.category is UnlikeTrainingWarning]
+    assert len(caught) == (unlike > 0)
+    for warning in caught:
+        assert warning.filename == __file__
+        assert str(warning.message).count("uK in band") == unlike
+        assert "'220'" not in str(warning.message)
 
 
 def test_no_cluster(weigh, maps, clusters, weighed):

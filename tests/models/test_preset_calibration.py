@@ -16,6 +16,7 @@ MASS = {
     "masses": [1e14, 1.5e15],
     "redshifts": [0.1, 1.5],
     "redshift_input": [0.5, 0.2],
+    "roughness": [9.8, 8.5],
 }
 RIGHT = {"resnet": FINDER, "unet": FINDER, "mresunet": MASS}
 
@@ -109,3 +110,13 @@ def test_what_no_range_is(key, value, message):
 def test_what_no_scaling_of_the_redshift_is(value, message):
     with pytest.raises(ValueError, match=f"^here: redshift_input {message}"):
         check_calibration({**MASS, "redshift_input": value}, "here", architecture="mresunet")
+
+
+@pytest.mark.parametrize("value, message", [
+    ([9.8, 0.0], r"must be above 0 in each band; found \[9.8, 0.0\]"),
+    (9.8, "must be above 0 in each band; found 9.8"), (None, "must be above 0 in each band"),
+    ([9.8, np.nan], "must be a finite number; found nan"), (["9"], "must be a finite number"),
+])  # fmt: skip
+def test_what_no_roughness_is(value, message):
+    with pytest.raises(ValueError, match=f"^here: roughness {message}"):
+        check_calibration({**MASS, "roughness": value}, "here", architecture="mresunet")

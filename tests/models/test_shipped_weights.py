@@ -77,20 +77,23 @@ def test_finds_the_most_massive_clusters(preset, finder):
 
 
 @pytest.mark.parametrize(
-    "preset, sky, redshift, told",
+    "preset, sky, redshift, told, offset",
     [
-        ("mass-gupta2020", "gupta2020", 0.7, True),
-        ("mass-spt3g", "spt3g", 0.4, True),
-        ("mass-spt3g", "spt3g", 0.9, True),
-        ("mass-spt3g", "spt3g", 0.6, False),
+        ("mass-gupta2020", "gupta2020", 0.7, True, 0.0),
+        ("mass-spt3g", "spt3g", 0.4, True, 0.0),
+        ("mass-spt3g", "spt3g", 0.9, True, 1.0),
+        ("mass-spt3g", "spt3g", 0.6, False, 0.0),
     ],
 )
-def test_weighs_clusters(preset, sky, redshift, told):
-    """Heavier ones are heavier, errors are about right, and so is the centre of the profile."""
+def test_weighs_clusters(preset, sky, redshift, told, offset):
+    """Heavier ones are heavier, errors are about right, and so is the centre of the profile.
+
+    Also of those that are off the middle of the image by up to an arcminute.
+    """
     pytest.importorskip("tensorflow", reason="networks need TensorFlow")
     estimator, true = MassEstimator(preset), np.repeat([2.5e14, 4e14, 7e14], 24)
     side = estimator.preset.preprocessing.image_size
-    made = cluster_images(sky, true, redshift, side=side, rng=1003)
+    made = cluster_images(sky, true, redshift, side=side, max_offset=offset, rng=1003)
     mass, error, y = estimator.estimate_images(
         made.images, redshift=np.full(true.size, redshift if told else np.nan)
     )
