@@ -37,9 +37,9 @@ class MassEstimator:
 
     A mass of ``mass-spt3g`` is the median of what clusters of such an image were in the training,
     in which all ln M are as likely as others, and its error half of the range from the 16th to the
-    84th percentile; one of ``mass-gupta2020`` is a mean, with the scatter of such means. Neither is
-    that of a sample with a steep mass function, in which faint clusters are lighter than they look
-    (Eddington bias).
+    84th percentile; one of ``mass-gupta2020`` is a mean, with the root mean square of how far true
+    masses are from it. Neither is that of a sample with a steep mass function, in which faint
+    clusters are lighter than they look (Eddington bias).
 
     A row has these bits of ``MASS_FLAGS`` in ``mass_flags``, and no mass with the first two:
     ``edge``, its image reaches beyond the maps; ``masked``, it has a bad or masked pixel;
