@@ -15,6 +15,7 @@ __all__ = ["add_parser", "run"]
 PRESETS = ("mass-spt3g", "mass-gupta2020")
 EXAMPLES = """\
   szfinder train mass --preset mass-spt3g -o my-mass
+  szfinder train mass --sky act-dr6 -o act-mass
   szfinder train mass --preset mass-gupta2020 --filters 64 128 256 512 -o gupta2020
 """
 
@@ -25,7 +26,7 @@ def add_parser(networks: argparse._SubParsersAction) -> None:
         networks, "mass", help="the network of Gupta & Reichardt (2020) that weighs clusters",
         examples=EXAMPLES, preset="mass-spt3g", presets=PRESETS,
     )  # fmt: skip
-    add_options(parser, "--images", "--batches", "--filters", "--seed")
+    add_options(parser, "--sky", "--images", "--batches", "--filters", "--seed")
     parser.set_defaults(run=run)
 
 
@@ -40,7 +41,12 @@ def run(options: argparse.Namespace) -> None:
 
 def _changed(training: "MassTraining", options: argparse.Namespace) -> "MassTraining":
     """The training of a preset with what the options change."""
-    changes = given(options, n_images="images", seed="seed")
+    from szfinder.training import GuptaRecipe
+
+    changes = given(options, sky="sky", n_images="images", seed="seed")
+    if options.images is not None and training.recipe.name == "gupta":
+        epoch = max(1, options.images // training.recipe.batch_size)
+        training = replace(training, recipe=GuptaRecipe(epoch=epoch))
     if options.batches is not None:
         changes["recipe"] = training.recipe.of_length(options.batches)
     network = {**training.network, **given(options, filters="filters")}

@@ -8,10 +8,15 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from szfinder.models import Preset
 
-__all__ = ["UnlikeTrainingWarning", "warn_if_unlike"]
+__all__ = ["UnlikeTrainingWarning", "is_unlike", "warn_if_unlike"]
 
 #: Relative difference in scatter from which on there is a warning.
 MAX_UNLIKE = 0.3
+
+
+def is_unlike(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Whether a scatter differs by over 30 per cent from that in the training."""
+    return np.abs(np.divide(found, expected) - 1) > MAX_UNLIKE
 
 
 class UnlikeTrainingWarning(AstropyUserWarning):
@@ -19,7 +24,12 @@ class UnlikeTrainingWarning(AstropyUserWarning):
 
 
 def warn_if_unlike(
-    preset: Preset, found: np.ndarray, expected: Sequence[float], *, where: str
+    preset: Preset,
+    found: np.ndarray,
+    expected: Sequence[float],
+    *,
+    where: str,
+    stacklevel: int = 4,
 ) -> None:
     """Warn of maps that scatter otherwise than those of the training.
 
@@ -33,6 +43,8 @@ def warn_if_unlike(
         That in the training.
     where : str
         What scatters, for the message.
+    stacklevel : int, optional
+        That of `warnings.warn`.
 
     Warns
     -----
@@ -42,7 +54,7 @@ def warn_if_unlike(
     unlike = [
         f"{here:.3g} uK instead of {there:.3g} uK in band {band!r}"
         for band, here, there in zip(preset.preprocessing.bands, found, expected, strict=True)
-        if abs(here / there - 1) > MAX_UNLIKE
+        if is_unlike(here, there)
     ]
     if unlike:
         warnings.warn(
@@ -50,5 +62,5 @@ def warn_if_unlike(
             f"scatter by {', '.join(unlike)}. The noise, the foregrounds or the unit is another "
             "one, and what the network says cannot be relied on. Train a network for such maps.",
             UnlikeTrainingWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )

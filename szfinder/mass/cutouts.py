@@ -89,11 +89,14 @@ def _from_sphere(
     planes = list(preset.check_maps(MapStack(blank, wcs=wcs, instrument=maps.instrument)))
     _check_pixels(maps, planes, preset)
     cutouts = np.full((len(positions), len(planes), side, side), np.nan, np.float32)
+    # finer maps are averaged over so many points on a side of a pixel, and not only looked up
+    n = max(1, int(preprocessing.pixel_size / maps.pixel_size))
     for number in np.flatnonzero(np.isfinite(positions.cartesian.xyz).all(axis=0)):
         position = positions[number]
-        wcs, shape = wcs_for_patch(position, side * pixel, pixel)
-        wcs.wcs.crpix = [side // 2 + 1] * 2
-        cutouts[number] = maps.around(position, side * pixel).planes(wcs, shape)[planes]
+        wcs, _ = wcs_for_patch(position, side * pixel, pixel / n)
+        wcs.wcs.crpix = [(side // 2 + 0.5) * n + 0.5] * 2
+        points = maps.around(position, side * pixel).planes(wcs, (side * n, side * n))[planes]
+        cutouts[number] = points.reshape(-1, side, n, side, n).mean(axis=(2, 4))
     bad = ~np.isfinite(cutouts).all(axis=(1, 2, 3))
     return cutouts, np.where(bad, MASS_FLAGS["masked"], 0)
 

@@ -10,14 +10,14 @@ from astropy.nddata import NDData
 from astropy.table import QTable, Table
 
 from szfinder.finders.tables import positions_of
-from szfinder.finders.unlike import warn_if_unlike
+from szfinder.finders.unlike import is_unlike, warn_if_unlike
 from szfinder.maps import HealpixMap, HealpixStack, MapStack
 from szfinder.mass.answers import answer_from_dict
 from szfinder.mass.cutouts import cutouts_at
 from szfinder.mass.flags import MASS_FLAGS
 from szfinder.mass.orientations import painted
 from szfinder.mass.profiles import ring_means
-from szfinder.mass.redshifts import given_redshifts, redshift_planes
+from szfinder.mass.redshifts import checked_redshifts, given_redshifts, redshift_planes
 from szfinder.mass.roughness import roughness
 from szfinder.models import Preset
 
@@ -25,6 +25,9 @@ __all__ = ["MassEstimator"]
 
 #: Relative error of a number in single precision.
 ROUNDING = float(np.finfo(np.float32).eps)
+#: Part of the clusters that are unlike the training from which on there is a warning: near and very
+#: massive clusters, and groups of sources, are so in maps like those of the training.
+MANY = 0.1
 
 
 class MassEstimator:
@@ -45,8 +48,9 @@ class MassEstimator:
     ``edge``, its image reaches beyond the maps; ``masked``, it has a bad or masked pixel;
     ``no_redshift``, its redshift is not known, and the mass is that of any redshift of the
     training, or there is none if that was one redshift; ``outside``, mass or redshift is outside
-    of the range for which the mass holds. A redshift beyond it has no mass at all, and a mass
-    beyond it is no more than a limit.
+    of the range for which the mass holds: a redshift beyond it has no mass at all, and a mass
+    beyond it is no more than a limit; ``unlike``, the noise around it is not that of the training,
+    by 30 per cent of the differences between neighbouring pixels, and the error is another.
 
     Parameters
     ----------
@@ -84,6 +88,22 @@ class MassEstimator:
             raise ValueError(f"batch_size must be a whole number from 1; found {batch_size!r}")
         self.batch_size = int(batch_size)
         self.answer = answer_from_dict(self.preset.calibration["answer"])
+        self._check_network()
+
+    def _check_network(self) -> None:
+        """Refuse a calibration that is not that of the network: it would be read wrongly."""
+        n_bands, arguments = len(self.preset.preprocessing.bands), self.preset.arguments
+        n_planes = n_bands + 2 * (self._scaling is not None)
+        for name, found, expected in (
+            ("maps of the answer", arguments["n_outputs"], self.answer.n_maps),
+            ("planes of the input", arguments["input_shape"][-1], n_planes),
+            ("numbers in roughness", len(self.preset.calibration["roughness"]), n_bands),
+        ):
+            if found != expected:
+                raise ValueError(
+                    f"preset {self.preset.name!r}: network, bands and calibration do not fit; "
+                    f"found {found} {name}, expected {expected}"
+                )
 
     def __call__(
         self,
@@ -132,7 +152,7 @@ class MassEstimator:
             Compton y in rings, shape (n, n_ring), whose mean radii in arcmin are
             ``meta["sz_profile_radius"]``, the mean of what clusters of such an image have, without
             an error; and ``mass_flags``. NaN where there is no mass. Columns that had these names
-            are replaced.
+            are replaced. ``mass_redshift`` is the redshift that a mass holds for, NaN for any.
 
         Raises
         ------
@@ -145,7 +165,7 @@ class MassEstimator:
         Warns
         -----
         `~szfinder.finders.UnlikeTrainingWarning`
-            If what is around the clusters scatters otherwise than in the training.
+            If over a tenth of the clusters have the flag ``unlike``.
         """
         positions = positions_of(clusters)
         known = given_redshifts(clusters, redshift, self.preset)
@@ -153,11 +173,7 @@ class MassEstimator:
         flags[np.isnan(known)] |= MASS_FLAGS["no_redshift"]
         flags[_beyond(known, self.preset.calibration["redshifts"])] |= MASS_FLAGS["outside"]
         usable = flags & ~self._harmless == 0
-        if usable.any():
-            warn_if_unlike(
-                self.preset, roughness(images[usable]), self.preset.calibration["roughness"],
-                where="differences between neighbouring pixels around the clusters",
-            )  # fmt: skip
+        flags[usable] |= self._unlike(images[usable]) * MASS_FLAGS["unlike"]
         mass, error = np.full((2, len(positions)), np.nan)
         mass[usable], error[usable], y = self.estimate_images(
             images[usable], redshift=known[usable], progress_bar=progress_bar
@@ -165,11 +181,12 @@ class MassEstimator:
         radii, means = ring_means(y)
         profiles = np.full((len(positions), radii.size), np.nan, np.float32)
         profiles[usable] = means
-        flags[_beyond(mass, self.preset.calibration["masses"])] |= MASS_FLAGS["outside"]
+        without = np.isnan(mass) | _beyond(mass, self.preset.calibration["masses"])
+        flags[usable & without] |= MASS_FLAGS["outside"]
         weighed = QTable(clusters, copy=True)
         weighed["m200c"], weighed["m200c_err"] = mass * u.Msun, error * u.Msun
         weighed["sz_profile"] = profiles
-        weighed["mass_flags"] = flags
+        weighed["mass_redshift"], weighed["mass_flags"] = known, flags
         weighed.meta |= {
             "mass_preset": self.preset.name,
             "mass_weights_sha256": self.preset.card.get("sha256"),
@@ -181,7 +198,7 @@ class MassEstimator:
         self,
         cutouts: np.ndarray,
         *,
-        redshift: np.ndarray | None = None,
+        redshift: float | np.ndarray | None = None,
         progress_bar: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weigh clusters in the middle of cutouts.
@@ -191,8 +208,9 @@ class MassEstimator:
         cutouts : `~numpy.ndarray`
             Shape (n, n_band, side, side) in uK_CMB, of bands and side of the preset, without
             bad pixels; a cluster is in the pixel (side // 2, side // 2).
-        redshift : `~numpy.ndarray`, optional
-            Shape (n,), NaN where it is not known; by default none is.
+        redshift : float or array_like, optional
+            Redshifts, shape (n,), or one of all, NaN where it is not known; by default none is, or
+            all are that of a preset for one redshift.
         progress_bar : bool, optional
             Show progress.
 
@@ -201,29 +219,53 @@ class MassEstimator:
         mass, error : `~numpy.ndarray`
             M200c and its error in Msun, shape (n,).
         y : `~numpy.ndarray`
-            Compton y without beam and noise, shape (n, side, side).
+            Compton y without beam and noise, shape (n, side, side). All are NaN where the redshift
+            is beyond the range of the training, or not known and the preset is for one; mass and
+            error also where what the network gives is no mass, but a number below 0.
 
         Raises
         ------
         ValueError
-            If the cutouts do not fit the network, or are not finite.
+            If the cutouts do not fit the network, or are not finite, or a redshift is none.
         """
-        images = self.preset.preprocessing.to_images(cutouts)
-        scaling = self.preset.calibration["redshift_input"]
+        images, scaling = self.preset.preprocessing.to_images(cutouts), self._scaling
+        known = checked_redshifts(np.nan if redshift is None else redshift, len(images))
+        wrong = _beyond(known, self.preset.calibration["redshifts"])
         if scaling is not None:
-            known = np.full(len(images), np.nan) if redshift is None else redshift
             planes = redshift_planes(known, images.shape[1], scaling)
             images = np.concatenate([images, planes], axis=-1)
+        elif redshift is not None:
+            wrong |= np.isnan(known)
         maps = painted(
             self.preset.network, images, batch_size=self.batch_size, progress_bar=progress_bar
         )
-        return self.answer.read(maps)
+        mass, error, y = self.answer.read(maps)
+        mass[wrong | (mass <= 0)] = np.nan
+        error[np.isnan(mass)] = np.nan
+        y[wrong] = np.nan
+        return mass, error, y
+
+    @property
+    def _scaling(self) -> Sequence[float] | None:
+        """How the network is told the redshift; None if all its clusters have the same."""
+        return self.preset.calibration["redshift_input"]
 
     @property
     def _harmless(self) -> int:
         """Flags of clusters that can be weighed nevertheless."""
-        needs_redshift = self.preset.calibration["redshift_input"] is None
-        return 0 if needs_redshift else MASS_FLAGS["no_redshift"]
+        return 0 if self._scaling is None else MASS_FLAGS["no_redshift"]
+
+    def _unlike(self, images: np.ndarray) -> np.ndarray:
+        """Which images have other noise than those of the training; a warning if many do."""
+        expected, found = self.preset.calibration["roughness"], roughness(images)
+        unlike = is_unlike(found, expected).any(axis=1)
+        if unlike.sum() > MANY * len(images):
+            warn_if_unlike(
+                self.preset, np.median(found[unlike], axis=0), expected,
+                where=f"neighbouring pixels around {unlike.sum()} of {len(images)} clusters",
+                stacklevel=5,
+            )  # fmt: skip
+        return unlike
 
 
 def _beyond(values: np.ndarray, limits: Sequence[float]) -> np.ndarray:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from szfinder.finders.tables import column_of
 from szfinder.models import Preset
 
-__all__ = ["given_redshifts", "redshift_planes"]
+__all__ = ["checked_redshifts", "given_redshifts", "redshift_planes"]
 
 #: Columns of a catalogue that are redshifts.
 NAMES = ("redshift", "z", "REDSHIFT", "Z")
@@ -41,12 +41,50 @@ def given_redshifts(clusters: Table, redshift: ArrayLike | None, preset: Preset)
         If they are no numbers or not as many as clusters, one that is given is not positive, or
         none at all is known and the preset is for clusters of one redshift.
     """
-    known = _of_column(clusters) if redshift is None else _of_argument(redshift, len(clusters))
+    known = (
+        _of_column(clusters) if redshift is None else checked_redshifts(redshift, len(clusters))
+    )
     if preset.calibration["redshift_input"] is None and known.size and np.isnan(known).all():
         low, high = preset.calibration["redshifts"]
         raise ValueError(
             f"preset {preset.name!r} is for clusters at redshift {low:g} to {high:g}, and that of "
             f"none of {known.size} clusters is known: give a column redshift, or redshift="
+        )
+    return known
+
+
+def checked_redshifts(redshift: ArrayLike, n: int) -> np.ndarray:
+    """Redshifts that were given for clusters, NaN where they are not known or masked.
+
+    Parameters
+    ----------
+    redshift : array_like
+        Redshifts, shape (n,), or one of all.
+    n : int
+        Clusters.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        Shape (n,).
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers or not as many, or one is not positive.
+    """
+    known = _numbers(_filled(redshift))
+    if known.shape not in ((), (n,)):
+        raise ValueError(
+            f"redshift must be one number, or one of each of the {n} clusters; found shape "
+            f"{known.shape}"
+        )
+    known = np.broadcast_to(known, n).copy()
+    wrong = ~np.isnan(known) & ~_possible(known)
+    if wrong.any():
+        raise ValueError(
+            f"redshifts must be positive, or NaN where they are not known; found {known[wrong][0]} "
+            f"in row {np.flatnonzero(wrong)[0]}"
         )
     return known
 
@@ -81,23 +119,6 @@ def _of_column(clusters: Table) -> np.ndarray:
         return np.full(len(clusters), np.nan)
     known = _numbers(column_of(Table([_filled(clusters[name])], names=[name]), name))
     return np.where(_possible(known), known, np.nan)
-
-
-def _of_argument(redshift: ArrayLike, n: int) -> np.ndarray:
-    known = _numbers(_filled(redshift))
-    if known.shape not in ((), (n,)):
-        raise ValueError(
-            f"redshift must be one number, or one of each of the {n} clusters; found shape "
-            f"{known.shape}"
-        )
-    known = np.broadcast_to(known, n).copy()
-    wrong = ~np.isnan(known) & ~_possible(known)
-    if wrong.any():
-        raise ValueError(
-            f"redshifts must be positive, or NaN where they are not known; found {known[wrong][0]} "
-            f"in row {np.flatnonzero(wrong)[0]}"
-        )
-    return known
 
 
 def _possible(redshift: np.ndarray) -> np.ndarray:

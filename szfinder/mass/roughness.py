@@ -18,10 +18,10 @@ def roughness(cutouts: np.ndarray) -> np.ndarray:
     Returns
     -------
     `~numpy.ndarray`
-        Half of the range from the 16th to the 84th percentile of all cutouts, shape (n_band,).
+        Half of the range from the 16th to the 84th percentile, shape (n, n_band).
     """
     side = cutouts.shape[-1]
     outer = np.ones((side, side - 1), dtype=bool)
     outer[side // 4 : side - side // 4, side // 4 : side - side // 4 - 1] = False
-    low, high = np.percentile(np.diff(cutouts, axis=-1)[..., outer], [16, 84], axis=(0, 2))
+    low, high = np.percentile(np.diff(cutouts, axis=-1)[..., outer], [16, 84], axis=2)
     return (high - low) / 2

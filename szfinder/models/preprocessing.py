@@ -148,7 +148,18 @@ class Preprocessing:
         return int(TRUNCATE * sigma + 0.5)
 
     def to_images(self, cutouts: np.ndarray) -> np.ndarray:
-        """Cutouts (n, n_band, ny, nx) in uK_CMB as images (n, ny, nx, n_band) of the network."""
+        """Cutouts (n, n_band, ny, nx) in uK_CMB as images (n, ny, nx, n_band) of the network.
+
+        Raises
+        ------
+        ValueError
+            If they have other dimensions, or not as many bands.
+        """
+        if np.ndim(cutouts) != 4 or np.shape(cutouts)[1] != len(self.bands):
+            raise ValueError(
+                f"cutouts must have shape (n, {len(self.bands)}, ny, nx), of the bands "
+                f"{', '.join(self.bands)}; found shape {np.shape(cutouts)}"
+            )
         return self.normalized(np.moveaxis(cutouts, 1, -1))
 
     def normalized(self, images: np.ndarray) -> np.ndarray:

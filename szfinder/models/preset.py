@@ -70,7 +70,9 @@ class Preset:
         Of a finder it has ``platt``, with ``slope`` and ``intercept``; ``thresholds``, with that of
         the highest ``f1``; and ``score_quantiles``, quantiles of the score by the part of cutouts
         below. Of a network that weighs clusters (``mresunet``), ``answer``, how a mass stands in
-        its maps, and the ranges ``masses`` and ``redshifts`` of the training.
+        its maps; the ranges ``masses`` and ``redshifts`` in which it holds; ``redshift_input``,
+        mean and width of ln(1 + z), or null if the network is not told it; and ``roughness`` of the
+        maps of the training, band by band, in uK_CMB.
     card : mapping
         Has ``command``, ``seed``, ``data``, ``date`` and ``scores``; of a preset from a file also
         ``sha256`` and ``n_parameters``.

@@ -24,6 +24,7 @@ FLAGGED = {
     "masked": "with a bad pixel in their image, and not weighed",
     "no_redshift": "without a known redshift, whose masses are those of any",
     "outside": "with a mass or redshift beyond the range for which masses hold",
+    "unlike": "in noise unlike that of the training, whose errors are others",
 }
 
 

@@ -18,7 +18,7 @@ from szfinder.mass.answers import answer_as_dict
 from szfinder.mass.orientations import painted
 from szfinder.mass.roughness import roughness
 from szfinder.models import Preprocessing, Preset, build_network
-from szfinder.simulation import ClusterImages, sky_preset
+from szfinder.simulation import ClusterImages
 from szfinder.training.mass_images import MassImages, kept_images
 from szfinder.training.mass_labels import mass_labels
 from szfinder.training.mass_trainer import BATCH, MassTrainer
@@ -71,9 +71,9 @@ def train_mass(
     """
     if isinstance(training, str):
         training = training_of_name(training, MASS_TRAININGS)
+    arguments = _arguments(training)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    arguments = _arguments(training)
     model = build_network("mresunet", arguments)
     made = {
         name: kept_images(
@@ -86,11 +86,14 @@ def train_mass(
         )
     }  # fmt: skip
     preprocessing = _preprocessing(training, made["training"])
-    answer, preset = training.answer, sky_preset(training.sky)
+    answer = training.answer
     learned, watched = (
-        MassImages(part, mass_labels(part, answer, preset), preprocessing, training.redshift_input)
+        MassImages(
+            part, mass_labels(part, answer, training.made_of), preprocessing,
+            training.redshift_input,
+        )
         for part in made.values()
-    )
+    )  # fmt: skip
     trainer = MassTrainer(
         model, training.recipe, learned, watched, mixed=training.continuous,
         folder=folder / training.recipe.name, seed=training.seed,
@@ -106,7 +109,9 @@ def train_mass(
         "masses": [float(mass) for mass in held],
         "redshifts": list(training.redshifts),
         "redshift_input": training.redshift_input,
-        "roughness": [float(r) for r in roughness(watched.made.surroundings)],
+        "roughness": np.median(
+            roughness(watched.made.surroundings), axis=0
+        ).tolist(),
     }
     Preset.from_model(
         model, name=folder.name, architecture="mresunet", arguments=arguments,
@@ -133,7 +138,7 @@ def _card(training: MassTraining, command: str, scores: dict[str, float]) -> dic
 
 def _arguments(training: MassTraining) -> dict[str, Any]:
     """Those of the network: it takes the bands of the sky, and two planes with the redshift."""
-    n_planes = len(sky_preset(training.sky).instrument) + 2 * training.continuous
+    n_planes = len(training.made_of.instrument) + 2 * training.continuous
     return {
         "input_shape": [training.image_size, training.image_size, n_planes],
         **training.network,
@@ -145,7 +150,7 @@ def _arguments(training: MassTraining) -> dict[str, Any]:
 def _preprocessing(training: MassTraining, made: ClusterImages) -> Preprocessing:
     """A constant factor for all pixels, as in the paper, or contrasts on a scale of theirs."""
     make = partial(
-        Preprocessing.from_instrument, sky_preset(training.sky).instrument,
+        Preprocessing.from_instrument, training.made_of.instrument,
         pixel_size=made.pixel, image_size=training.image_size,
     )  # fmt: skip
     if not training.continuous:
@@ -162,11 +167,7 @@ def _calibrated(
     """The answer with errors that are right for the validation images, and its scores on them."""
     true = truth["m200c"].to_value(u.Msun)
     if isinstance(answer, CentralMass):
-        estimate = answer.read(maps)[0]
-        groups = np.array_split(np.argsort(estimate), np.unique(true).size)
-        masses = [float(np.median(estimate[group])) for group in groups]
-        apart = [np.sqrt(np.mean((true - estimate)[group] ** 2)) for group in groups]
-        answer = replace(answer, masses=masses, scatter=(np.array(apart) / masses).tolist())
+        answer = replace(answer, **_errors(answer.read(maps)[0], true))
     else:
         mass, error, _ = answer.read(maps)
         pull = np.log(mass / true) / np.arcsinh(error / mass)
@@ -177,3 +178,15 @@ def _calibrated(
         "validation_scatter": float(np.std(mass / true)),
         "validation_pull": float(np.std((mass - true) / error)),
     }
+
+
+def _errors(estimate: np.ndarray, true: np.ndarray) -> dict[str, list[float]]:
+    """How far true masses are from estimates, in as many groups of these as there are masses.
+
+    What a network that has hardly learned calls a mass may be below 0; such groups are left out.
+    """
+    groups = np.array_split(np.argsort(estimate), np.unique(true).size)
+    medians = [float(np.median(estimate[group])) for group in groups]
+    apart = [float(np.sqrt(np.mean((true - estimate)[group] ** 2))) for group in groups]
+    errors = {mass: away / mass for mass, away in zip(medians, apart) if mass > 0}
+    return {"masses": list(errors), "scatter": list(errors.values())} if errors else {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from szfinder.mass import CentralMass, CentralNormal
-from szfinder.simulation import ClusterImages, cluster_images
+from szfinder.simulation import ClusterImages, SkyPreset, cluster_images, sky_preset
 from szfinder.training.recipe import Recipe
 from szfinder.training.recipes import GuptaRecipe, MassRecipe
 
@@ -26,8 +26,8 @@ class MassTraining:
 
     Parameters
     ----------
-    sky : str
-        Preset of ``szfinder.simulation.PRESETS``: the clusters and what is around them.
+    sky : str or `~szfinder.simulation.SkyPreset`
+        The clusters and what is around them; a name is one of ``szfinder.simulation.PRESETS``.
     recipe : `~szfinder.training.Recipe`
         How the network is trained.
     network : mapping
@@ -59,7 +59,7 @@ class MassTraining:
         If there are too few images, or a range is none.
     """
 
-    sky: str
+    sky: str | SkyPreset
     recipe: Recipe
     network: Mapping[str, Any]
     masses: Sequence[float]
@@ -123,6 +123,11 @@ class MassTraining:
         )  # fmt: skip
 
     @property
+    def made_of(self) -> SkyPreset:
+        """The sky itself."""
+        return sky_preset(self.sky) if isinstance(self.sky, str) else self.sky
+
+    @property
     def answer(self) -> CentralMass | CentralNormal:
         """How the network is to say the mass."""
         if not self.continuous:
@@ -142,7 +147,8 @@ class MassTraining:
     def as_dict(self) -> dict[str, Any]:
         """What the images depend on, by name, in values that JSON has."""
         return {
-            "sky": self.sky, "masses": [float(mass) for mass in self.masses],
+            "sky": self.sky if isinstance(self.sky, str) else repr(self.sky),
+            "masses": [float(mass) for mass in self.masses],
             "redshifts": list(self.redshifts), "continuous": self.continuous,
             "max_offset": self.max_offset, "image_size": self.image_size,
             "n_images": self.n_images, "n_validation": self.n_validation,

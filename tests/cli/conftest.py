@@ -170,7 +170,7 @@ def scales(tmp_path_factory):
                 instrument, scale=[100] * len(instrument), pixel_size=pixel, image_size=side),
             calibration={"answer": answer_as_dict(answer), "masses": [1e14, 1.5e15],
                          "redshifts": [0.1, 1.5], "redshift_input": [0.0, 0.5],
-                         "roughness": [1.0] * len(instrument)},
+                         "roughness": [np.sqrt(2) * band.noise / pixel for band in instrument]},
             card={"command": "", "seed": 1, "data": {}, "date": "2026-01-01", "scores": {}},
         ).save(folder)  # fmt: skip
         return folder

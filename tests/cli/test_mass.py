@@ -94,6 +94,7 @@ def test_catalogue_with_masses(run, clusters, capsys, ending):
 def test_one_redshift_for_all(run, capsys):
     """It goes before those of the catalogue, and the table does not show these."""
     weighed = run("--redshift", "0.25")
+    assert_array_equal(weighed["mass_redshift"], 0.25)
     assert weighed["mass_flags"].tolist() == [0, 0, 1, 0, 0]
     assert_allclose(weighed["m200c"].value[[0, 1, 3, 4]], 4e14 * 1.25**2, rtol=1e-4)
     out = capsys.readouterr().out
@@ -177,6 +178,9 @@ def mistaken(folder, weights, finder, clusters, tmp_path, monkeypatch):
         shutil.copytree(weights, tmp_path / name)
         values = json.loads((tmp_path / name / file).read_text())
         (tmp_path / name / file).write_text(json.dumps(values | wrong))
+    config = json.loads((tmp_path / "one-redshift" / "config.json").read_text())
+    config["arguments"]["input_shape"][-1] = len(BANDS)
+    (tmp_path / "one-redshift" / "config.json").write_text(json.dumps(config))
     write_catalogue(clusters, tmp_path / "in.ecsv")
     write_catalogue(clusters["sky_centroid",], tmp_path / "unknown.ecsv")
     past, words = clusters.copy(), clusters.copy()

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from szfinder.cli import main, train_mass
+from szfinder.maps import Instrument
 from szfinder.models import Preset
-from szfinder.training import MASS_TRAININGS, GuptaRecipe, MassTrainer
+from szfinder.training import MASS_TRAININGS, MassTrainer
 
-OPTIONS = "--preset mass-gupta2020 --images 16 --batches 6 --filters 3 --seed 4"
+OPTIONS = "--preset mass-gupta2020 --images 8 --batches 6 --filters 3 --seed 4"
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """The training of the paper with epochs of two batches, and small images to validate on."""
+    """The training of the paper with small images, and few to validate on."""
     pytest.importorskip("keras", reason="networks need Keras")
-    training = replace(MASS_TRAININGS["mass-gupta2020"], recipe=GuptaRecipe(epoch=2),
-                       image_size=16, n_validation=16)  # fmt: skip
+    training = replace(MASS_TRAININGS["mass-gupta2020"], image_size=16, n_validation=16)
     monkeypatch.setitem(MASS_TRAININGS, "mass-gupta2020", training)
 
 
@@ -58,14 +58,16 @@ def test_preset_that_weighs(run, monkeypatch):
     preset = Preset.load("out/preset")
     assert preset.card["command"] == f"szfinder train mass {OPTIONS}"
     data = preset.card["data"]
-    assert (data["sky"], data["n_images"], data["max_batches"]) == ("gupta2020", 16, [6])
+    assert (data["sky"], data["n_images"], data["max_batches"]) == ("gupta2020", 8, [6])
+    # an epoch is now two batches of four images, and the training ends after fifteen without a gain
+    assert (data["validate_every"], data["patience"]) == (2, [30])
     assert preset.arguments["filters"] == [3] and preset.card["seed"] == 4
     assert preset.calibration["redshifts"] == [0.7, 0.7]
     with np.load("out/training.npz") as images:
-        assert images["clusters"].shape == (16, 1, 16, 16)
+        assert images["clusters"].shape == (8, 1, 16, 16)
 
     for other, message in {
-        "--images 20": "out/training.npz holds images with n_images 16, not 20",
+        "--images 20": "out/training.npz holds images with n_images 8, not 20",
         "--seed 5": "out/gupta/state.npz is the state of a training with seed 4, not 5",
         "--filters 3 6": "out/gupta/state.npz is the state of another network",
         "--batches 8": "state of a training with max_batches [6], not [8]",
@@ -114,10 +116,19 @@ def test_what_cannot_be_trained(tmp_path, capsys, preset, options, message):
 @pytest.mark.parametrize("options, message", [
     ("--preset mass-planck -o x", "invalid choice: 'mass-planck'"),
     ("--filters -o x", "--filters: expected at least one argument"),
-    ("--sky spt3g -o x", "unrecognized arguments: --sky spt3g"),
+    ("--width 8 -o x", "unrecognized arguments: --width 8"),
     ("--images 20", "-o/--output"),
 ])  # fmt: skip
 def test_usage(capsys, options, message):
     with pytest.raises(SystemExit) as status:
         main(["train", "mass", *options.split()])
     assert status.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_another_sky(run):
+    """Clusters in the maps of another instrument, whose bands the network takes."""
+    status, _, err = run("out", f"{OPTIONS} --sky act-dr6")
+    assert status == 0, err
+    preset = Preset.load("out/preset")
+    assert preset.card["data"]["sky"] == "act-dr6"
+    assert preset.preprocessing.bands == Instrument.from_preset("act-dr6").names

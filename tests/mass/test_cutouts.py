@@ -217,6 +217,19 @@ def test_sphere_without_a_band(preset, partial, bands, n):
     assert cutouts_at(partial, positions[:0], preset)[0].shape == (0, 2, 8, 8)
 
 
+def test_sphere_with_finer_pixels_is_averaged(preset, bands):
+    """White noise in pixels of a quarter of those of the network scatters less in these."""
+    pixels = np.sort(healpy.query_disc(16384, healpy.ang2vec(30, -50, lonlat=True), 0.003))
+    noise = np.random.default_rng(3).normal(size=(3, pixels.size))
+    maps = HealpixStack([HealpixMap(values, 16384, False, "icrs", pixels) for values in noise],
+                        instrument=bands)  # fmt: skip
+    positions = SkyCoord(np.linspace(29.9, 30.1, 40), np.full(40, -50.0), unit="deg")
+    cutouts, flags = cutouts_at(maps, positions, preset)
+    assert not flags.any()
+    # in pixels of 0.5 arcmin there are 5.4 of these: the mean of two by two points is nearly theirs
+    assert cutouts.std() == pytest.approx(np.sqrt(1 / 5.4), rel=0.15)
+
+
 def test_sphere_with_pixels_that_are_too_coarse(preset, bands):
     """Of 0.86 arcmin, where those of the network have 0.5."""
     message = "'95': .*too coarse .*'by-hand'; .*nside 4096, .*0.86 .* 0.5"

@@ -29,12 +29,12 @@ from szfinder.models import Preset
 #: in 1e-4, mean and logarithm of the width of ln M - 33.
 WEIGHTS = [[1, 0.1, 0], [2, -0.05, 0.1], [0, 0.5, 0], [0, 0.1, -0.5]]
 BIAS = [0.5, 0.7, -1.5]
-ADDED = ("m200c", "m200c_err", "sz_profile", "mass_flags")
+ADDED = ("m200c", "m200c_err", "sz_profile", "mass_redshift", "mass_flags")
 X, Y = np.array([12, 20.4, 33, 22, 8.6, 30]), np.array([10, 30, 25.3, 18, 20, 12])
 PIXELS = [(12, 10), (20, 30), (33, 25), (22, 18), (9, 20), (30, 12)]
 REDSHIFTS = np.array([0.3, np.nan, 1.2, 0.7, 0.2, np.nan])
-EDGE, MASKED, UNKNOWN, OUTSIDE = (
-    MASS_FLAGS[name] for name in ("edge", "masked", "no_redshift", "outside")
+EDGE, MASKED, UNKNOWN, OUTSIDE, UNLIKE = (
+    MASS_FLAGS[name] for name in ("edge", "masked", "no_redshift", "outside", "unlike")
 )
 
 
@@ -95,6 +95,7 @@ def test_catalogue_with_masses(maps, clusters, weighed):
     assert_masses(weighed, *expected(maps, REDSHIFTS))
     assert_array_equal(weighed["mass_flags"], [0, 4, 0, 0, 0, 4])
     assert_array_equal(weighed["snr"], clusters["snr"])
+    assert_array_equal(weighed["mass_redshift"], REDSHIFTS)
 
 
 def test_profile_is_the_mean_in_rings(maps, weighed):
@@ -124,11 +125,11 @@ def test_sphere(weigh, maps):
     )  # fmt: skip
     positions = SkyCoord([30.0, 30.1, 210.0], [-50.0, -50.1, 50.0], unit="deg")
     redshift = np.array([0.6, np.nan, 0.6])
-    with pytest.warns(UnlikeTrainingWarning, match="uK instead of 1.41 uK in band '95'"):
+    with pytest.warns(UnlikeTrainingWarning, match="around 2 of 2 .* instead of 1.41 uK in .*'95'"):
         found = weigh(sphere, QTable({"sky_centroid": positions}), redshift=redshift)
     mass, error = by_hand(0.8, -0.4, redshift) * np.array([1, 1, np.nan])
     assert_masses(found, mass, error)
-    assert_array_equal(found["mass_flags"], [0, UNKNOWN, MASKED])
+    assert_array_equal(found["mass_flags"], [UNLIKE, UNKNOWN | UNLIKE, MASKED])
     profile = 1e-4 * (0.5 + 0.8 - 0.8) * np.ones((3, 4))
     assert_allclose(found["sz_profile"], np.where(np.isnan(mass)[:, None], np.nan, profile), 1e-5)
 
@@ -242,11 +243,12 @@ def test_network_for_one_redshift(make_preset, maps, clusters):
     columns, rows = np.transpose(PIXELS)
     d150 = maps.data[0, rows, columns]
     mass = 4.5e14 * (1 + 0.5 * d150)
+    mass[mass <= 0] = np.nan
     error = np.maximum(mass, 1e14) * np.clip(0.3 - 0.2 * (mass - 1e14) / 7e14, 0.1, 0.3)
     found = weigh(maps, clusters, redshift=np.full(6, 0.7, np.float32))
     assert_masses(found, mass, error)
     assert_allclose(found["sz_profile"][:, 0], 4e-4 * d150, rtol=1e-5)
-    beyond = (mass < 2e14) | (mass > 8e14)
+    beyond = np.isnan(mass) | (mass < 2e14) | (mass > 8e14)
     assert_array_equal(found["mass_flags"], np.where(beyond, OUTSIDE, 0))
     found = weigh(maps, clusters, redshift=np.where(np.isnan(REDSHIFTS), np.nan, 0.7))
     assert_masses(found, *np.where(np.isnan(REDSHIFTS), np.nan, [mass, error]))
@@ -258,23 +260,37 @@ def test_network_for_one_redshift(make_preset, maps, clusters):
         weigh(maps, clusters["snr", "sky_centroid"])
 
 
-@pytest.mark.parametrize("factor, unlike", [(1.0, 0), (1.2, 0), (1.5, 2), (0.5, 2)])
-def test_warning_of_maps_with_other_noise(weigh, make_maps, maps, factor, unlike):
+@pytest.mark.parametrize("factor, unlike", [(1.0, 0), (1.1, 0), (1.6, 2), (0.5, 2)])
+def test_warning_of_maps_with_other_noise(make_preset, make_maps, factor, unlike):
     """Of the bands that the network takes; a cluster in the middle of an image changes nothing."""
-    data = factor * maps.data
-    x, y = np.tile(np.arange(5, 40, 10), 4), np.repeat(np.arange(5, 40, 10), 4)
+    weigh = MassEstimator(make_preset(side=16))
+    data = factor * np.random.default_rng(5).normal(size=(3, 64, 64))
+    x, y = np.tile(np.arange(8, 64, 16), 4), np.repeat(np.arange(8, 64, 16), 4)
     for column, row in zip(x, y):
-        data[:, row - 1 : row + 1, column - 1 : column + 1] -= 300
-    found = make_maps(*maps.instrument.names, data=data)
+        data[:, row - 2 : row + 2, column - 2 : column + 2] -= 300
+    found = make_maps("150", "220", "95", data=data)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        weigh(found, catalogue(found, x, y, 0.5))
+        weighed = weigh(found, catalogue(found, x, y, 0.5))
+    assert np.mean(weighed["mass_flags"] & UNLIKE > 0) == pytest.approx(unlike / 2, abs=0.1)
     caught = [warning for warning in caught if warning.category is UnlikeTrainingWarning]
     assert len(caught) == (unlike > 0)
     for warning in caught:
         assert warning.filename == __file__
         assert str(warning.message).count("uK in band") == unlike
         assert "'220'" not in str(warning.message)
+
+
+def test_flag_of_the_noisier_part_of_maps(make_preset, make_maps):
+    """Each cluster by itself: the errors of the others are right."""
+    weigh = MassEstimator(make_preset(side=16))
+    data = np.random.default_rng(5).normal(size=(3, 64, 64))
+    data[:, :, 32:] *= 2
+    maps = make_maps("150", "220", "95", data=data)
+    with pytest.warns(UnlikeTrainingWarning, match="around 4 of 8 clusters"):
+        weighed = weigh(maps, catalogue(maps, [8, 24, 40, 56] * 2, [20] * 4 + [40] * 4, 0.5))
+    assert_array_equal(weighed["mass_flags"], [0, 0, UNLIKE, UNLIKE] * 2)
+    assert np.isfinite(weighed["m200c"]).all()
 
 
 def test_no_cluster(weigh, maps, clusters, weighed):
@@ -353,8 +369,56 @@ def test_maps_that_do_not_fit(weigh, maps, make_maps, clusters):
     [
         ((1, 2, 8, 8), np.nan, "1 of 1 images hold values that are not finite"),
         ((1, 2, 10, 10), 0.0, r"do not fit the network; found shape \(1, 10, 10, 4\)"),
+        ((1, 1, 8, 8), 0.0, r"cutouts must have shape \(n, 2, ny, nx\), of the bands 95, 150; found"),
+        ((2, 8, 8), 0.0, r"cutouts must have shape .*; found shape \(2, 8, 8\)"),
     ],
 )
 def test_cutouts_that_are_none(weigh, shape, value, message):
     with pytest.raises(ValueError, match=message):
         weigh.estimate_images(np.full(shape, value), redshift=np.array([0.5]))
+
+
+@pytest.mark.parametrize("redshift, weighed", [
+    (None, [True] * 4), (0.5, [True] * 4), ([0.5, 0.05, np.nan, 2.0], [True, False, True, False]),
+])  # fmt: skip
+def test_redshifts_of_cutouts(weigh, redshift, weighed):
+    """Beyond those of the training there is nothing; none given is none known."""
+    cutouts = np.random.default_rng(2).normal(size=(4, 2, 8, 8))
+    mass, error, y = weigh.estimate_images(cutouts, redshift=redshift)
+    known = np.broadcast_to(np.nan if redshift is None else redshift, 4)
+    values = by_hand(*cutouts[:, :, 4, 4].T, known)
+    for found, there in zip((mass, error), values):
+        assert_allclose(found, np.where(weighed, there, np.nan), rtol=1e-5)
+    assert_array_equal(np.isfinite(y).all(axis=(1, 2)), weighed)
+
+
+@pytest.mark.parametrize("redshift, message", [
+    ([0.5, 0.5], r"one of each of the 4 clusters; found shape \(2,\)"),
+    (-1.0, "redshifts must be positive, .*; found -1.0 in row 0"),
+    (np.inf, "redshifts must be positive, .*; found inf in row 0"),
+])  # fmt: skip
+def test_wrong_redshifts_of_cutouts(weigh, redshift, message):
+    with pytest.raises(ValueError, match=message):
+        weigh.estimate_images(np.zeros((4, 2, 8, 8)), redshift=redshift)
+
+
+def test_cutouts_of_a_preset_for_one_redshift(make_preset):
+    """Without a redshift they are at that one; a redshift that is given must be it."""
+    preset = make_preset(answer=CentralMass(2e-4, 4.5e14), bias=1.0, bands=("150",),
+                         redshift_input=None, redshifts=(0.7, 0.7))  # fmt: skip
+    weigh, cutouts = MassEstimator(preset), np.zeros((3, 1, 8, 8))
+    assert_allclose(weigh.estimate_images(cutouts)[0], 4.5e14)
+    mass, _, _ = weigh.estimate_images(cutouts, redshift=[0.7, 0.6, np.nan])
+    assert_allclose(mass, [4.5e14, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("wrong, message", [
+    ({"roughness": [1.0]}, "found 1 numbers in roughness, expected 2"),
+    ({"redshift_input": None}, "found 4 planes of the input, expected 2"),
+    ({"answer": {"kind": "central-mass", "y_unit": 1e-4, "mass_unit": 1e14}},
+     "found 3 maps of the answer, expected 2"),
+])  # fmt: skip
+def test_calibration_of_another_network(weigh, wrong, message):
+    preset = replace(weigh.preset, calibration={**weigh.preset.calibration, **wrong})
+    with pytest.raises(ValueError, match=f"preset 'by-hand': network, bands and .* {message}"):
+        MassEstimator(preset)

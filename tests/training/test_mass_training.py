@@ -13,8 +13,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest, loguniform, uniform
 
 import szfinder
-from szfinder.maps import MapStack, wcs_for_patch
+from szfinder.maps import Instrument, MapStack, wcs_for_patch
 from szfinder.mass import CentralMass, CentralNormal, MassEstimator
+from szfinder.mass.answers import answer_from_dict
+from szfinder.mass.orientations import painted
 from szfinder.mass.roughness import roughness
 from szfinder.models import Preset
 from szfinder.simulation import sky_preset
@@ -161,7 +163,7 @@ def test_preset(trained):
     assert calibration["redshifts"] == list(training.redshifts)
     assert calibration["redshift_input"] == pytest.approx(training.redshift_input)
     around = training.images(6, 20_000).surroundings
-    assert_allclose(calibration["roughness"], roughness(around), rtol=1e-6)
+    assert_allclose(calibration["roughness"], np.median(roughness(around), axis=0), rtol=1e-6)
 
 
 def test_card(trained):
@@ -181,19 +183,24 @@ def test_scores_and_errors_are_those_of_the_validation_images(trained):
     """To half precision, in which a preset has kernels."""
     training, folder, preset = trained
     images, true, redshift = kept(folder, "validation")
-    mass, error, _ = MassEstimator(preset).estimate_images(images, redshift=redshift)
+    if training.continuous:
+        mass, error, _ = MassEstimator(preset).estimate_images(images, redshift=redshift)
+    else:
+        # as it is painted: after few batches it may be below 0, which is no mass
+        inputs = preset.preprocessing.to_images(images)
+        answer = answer_from_dict(preset.calibration["answer"])
+        mass, error, _ = answer.read(painted(preset.network, inputs, batch_size=8))
     found = [np.mean(mass / true) - 1, np.std(mass / true), np.std((mass - true) / error)]
     assert_allclose(found, list(preset.card["scores"].values()), rtol=0.05)
     if training.continuous:
         # ln M is off by one standard deviation on average
         assert np.std(np.log(mass / true) / np.arcsinh(error / mass)) == pytest.approx(1, rel=0.05)
     else:
-        answer = preset.calibration["answer"]
-        order = np.argsort(mass)
-        halves = order[: order.size // 2], order[order.size // 2 :]
-        assert_allclose(answer["masses"], [np.median(mass[half]) for half in halves], rtol=0.01)
+        halves = [half for half in np.array_split(np.argsort(mass), 2) if np.median(mass[half]) > 0]
+        assert halves
+        assert_allclose(answer.masses, [np.median(mass[half]) for half in halves], rtol=0.05)
         apart = [np.sqrt(np.mean((true - mass)[half] ** 2)) for half in halves]
-        assert_allclose(np.multiply(answer["scatter"], answer["masses"]), apart, rtol=0.05)
+        assert_allclose(np.multiply(answer.scatter, answer.masses), apart, rtol=0.05)
 
 
 def test_weighs_a_cluster_in_maps(trained):
@@ -247,3 +254,17 @@ def test_another_training_in_the_folder(trained, tmp_path):
     shutil.copy(folder / "training.npz", tmp_path)
     with pytest.raises(ValueError, match="training.npz holds images with n_images 8, not 4"):
         train_mass(replace(training, n_images=4), tmp_path)
+
+
+def test_sky_that_has_no_name():
+    """One of a preset with other noise: its images, and what they are told apart by."""
+    sky = sky_preset("gupta2020")
+    louder = replace(sky, instrument=Instrument(
+        "louder", [replace(band, noise=30 * band.noise) for band in sky.instrument]))  # fmt: skip
+    training = replace(PAPER, sky=louder)
+    there, here = (each.images(4, 5) for each in (PAPER, training))
+    assert_array_equal(here.clusters, there.clusters)
+    assert here.surroundings.std() > 2 * there.surroundings.std()
+    assert json.loads(json.dumps(training.as_dict)) == training.as_dict
+    assert training.as_dict["sky"] != replace(PAPER, sky=sky).as_dict["sky"]
+    assert training.as_dict["sky"] == replace(training, sky=replace(louder)).as_dict["sky"]
