@@ -4,6 +4,7 @@
 
 * images of clusters with ln M and redshift drawn evenly, off the middle by up to 1 arcmin: scatter
   and pull in bins of both, with the redshift and without, and without the scatter of the signal;
+  and images of places at random;
 * detections of the matched filter in skies of ``spt3g``, 10 by 10 degrees each, at halos whose
   redshift is known: the network beside plain scaling relations, ln M as a linear function of
   ln E(z) and of ln y_c, or of the logarithm of the signal-to-noise ratio. These are fitted to the
@@ -96,7 +97,23 @@ def of_images(estimator, n):
             own = (values >= low) & (values < high)
             of_bin = numbers(told[0][own], told[1][own])
             rows.append({"by": name, "from": low, "to": high, **of_bin})
-    return {"images": overall, "images_by": Table(rows=rows)}
+    blank = of_blank(estimator, made[0.2].surroundings, redshift)
+    return {"images": overall, "images_by": Table(rows=rows), "blank": blank}
+
+
+def of_blank(estimator, surroundings, redshift):
+    """Masses of places at random, and how many of them are in the range for which masses hold."""
+    low, high = estimator.preset.calibration["masses"]
+    rows = []
+    for name, told in (("known", redshift), ("unknown", np.full(len(redshift), np.nan))):
+        mass, _, _ = estimator.estimate_images(surroundings, redshift=told)
+        rows.append({
+            "redshift": name, "n": mass.size,
+            "in range": round(np.mean((mass >= low) & (mass <= high)), 4),
+            **{f"percentile {part}": round(np.percentile(mass, part) / 1e14, 4)
+               for part in (16, 50, 84)},
+        })  # fmt: skip
+    return Table(rows=rows)
 
 
 def measured(estimator, made, redshift):

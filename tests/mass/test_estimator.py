@@ -369,7 +369,7 @@ def test_maps_that_do_not_fit(weigh, maps, make_maps, clusters):
     [
         ((1, 2, 8, 8), np.nan, "1 of 1 images hold values that are not finite"),
         ((1, 2, 10, 10), 0.0, r"do not fit the network; found shape \(1, 10, 10, 4\)"),
-        ((1, 1, 8, 8), 0.0, r"cutouts must have shape \(n, 2, ny, nx\), of the bands 95, 150; found"),
+        ((1, 1, 8, 8), 0.0, r"cutouts must have shape \(n, 2, ny, nx\), of the bands 95, 150; f"),
         ((2, 8, 8), 0.0, r"cutouts must have shape .*; found shape \(2, 8, 8\)"),
     ],
 )

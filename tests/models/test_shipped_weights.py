@@ -121,6 +121,17 @@ def test_masses_outside_of_the_range_are_flagged(preset, sky, masses):
     assert np.mean(mass[:30] < low) > 0.75 and np.mean(mass[30:] > high) > 0.75
 
 
+@pytest.mark.parametrize("preset, sky", [("mass-gupta2020", "gupta2020"), ("mass-spt3g", "spt3g")])
+def test_where_there_is_no_cluster(preset, sky):
+    """Most places have a mass below those that hold."""
+    pytest.importorskip("tensorflow", reason="networks need TensorFlow")
+    estimator = MassEstimator(preset)
+    side = estimator.preset.preprocessing.image_size
+    made = cluster_images(sky, np.full(60, 3e14), 0.7, side=side, rng=1005)
+    mass, _, _ = estimator.estimate_images(made.surroundings, redshift=0.7)
+    assert np.mean(~(mass >= estimator.preset.calibration["masses"][0])) > 0.75
+
+
 def test_advice_for_maps_of_another_instrument():
     """Who takes the weights of one instrument to the maps of another is told which do fit."""
     planck = SkySimulator.from_preset("planck-hfi", size=3, rng=1).patch().maps
