@@ -33,7 +33,7 @@ REASONS = {
     "edge": "too near the edge of the maps",
     "masked": "with bad pixels",
     "no_redshift": "without a known redshift, which the weights need",
-    "outside": "beyond the redshifts of the weights",
+    "outside": "beyond the range of the weights",
 }
 
 

@@ -220,8 +220,8 @@ class MassEstimator:
             M200c and its error in Msun, shape (n,).
         y : `~numpy.ndarray`
             Compton y without beam and noise, shape (n, side, side). All are NaN where the redshift
-            is beyond the range of the training, or not known and the preset is for one; mass and
-            error also where what the network gives is no mass, but a number below 0.
+            is beyond the range of the training, or not known and the preset is for one, and where
+            what the network gives is no mass, but a number below 0.
 
         Raises
         ------
@@ -240,9 +240,9 @@ class MassEstimator:
             self.preset.network, images, batch_size=self.batch_size, progress_bar=progress_bar
         )
         mass, error, y = self.answer.read(maps)
-        mass[wrong | (mass <= 0)] = np.nan
-        error[np.isnan(mass)] = np.nan
-        y[wrong] = np.nan
+        wrong |= mass <= 0
+        for values in (mass, error, y):
+            values[wrong] = np.nan
         return mass, error, y
 
     @property

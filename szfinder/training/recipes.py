@@ -258,7 +258,7 @@ class MassRecipe(Recipe):
     """
 
     def __init__(
-        self, *, n_batches: int = 8_000, batch_size: int = 32, learning_rate: float = 1e-3
+        self, *, n_batches: int = 16_000, batch_size: int = 32, learning_rate: float = 1e-3
     ) -> None:
         stage = Stage(0.0, partial(_cosine, learning_rate, n_batches), n_batches)
         super().__init__(

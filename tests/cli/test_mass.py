@@ -84,7 +84,7 @@ def test_catalogue_with_masses(run, clusters, capsys, ending):
     out = capsys.readouterr().out
     assert "<MapStack: mock, bands 95, 150, 220" in out and f"out{ending}" in out
     assert ("5 clusters, 2 without a mass: 1 too near the edge of the maps, "
-            "1 beyond the redshifts of the weights\n") in out  # fmt: skip
+            "1 beyond the range of the weights\n") in out  # fmt: skip
     rows = [line.split() for line in out.splitlines() if line.split()[0] in clusters["name"]]
     assert rows[0] == ["C0", "0.500", "9.00", "2.27"]
     assert rows[1][2:] == ["4.00", "1.01", "no", "redshift"]

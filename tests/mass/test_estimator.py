@@ -247,7 +247,7 @@ def test_network_for_one_redshift(make_preset, maps, clusters):
     error = np.maximum(mass, 1e14) * np.clip(0.3 - 0.2 * (mass - 1e14) / 7e14, 0.1, 0.3)
     found = weigh(maps, clusters, redshift=np.full(6, 0.7, np.float32))
     assert_masses(found, mass, error)
-    assert_allclose(found["sz_profile"][:, 0], 4e-4 * d150, rtol=1e-5)
+    assert_allclose(found["sz_profile"][:, 0], np.where(mass > 0, 4e-4 * d150, np.nan), rtol=1e-5)
     beyond = np.isnan(mass) | (mass < 2e14) | (mass > 8e14)
     assert_array_equal(found["mass_flags"], np.where(beyond, OUTSIDE, 0))
     found = weigh(maps, clusters, redshift=np.where(np.isnan(REDSHIFTS), np.nan, 0.7))
@@ -422,3 +422,13 @@ def test_calibration_of_another_network(weigh, wrong, message):
     preset = replace(weigh.preset, calibration={**weigh.preset.calibration, **wrong})
     with pytest.raises(ValueError, match=f"preset 'by-hand': network, bands and .* {message}"):
         MassEstimator(preset)
+
+
+def test_what_no_mass_is(make_preset, maps, clusters):
+    """A network may paint a number below 0: the row has nothing, and is outside."""
+    preset = make_preset(answer=CentralMass(2e-4, 4.5e14, [1e14], [0.3]), bias=[1.0, -0.1],
+                         redshift_input=None, redshifts=(0.7, 0.7))  # fmt: skip
+    found = MassEstimator(preset)(maps, clusters, redshift=0.7)
+    for name in ADDED[:3]:
+        assert np.isnan(u.Quantity(found[name]).value).all()
+    assert_array_equal(found["mass_flags"], OUTSIDE)
