@@ -225,9 +225,7 @@ def _warn_if_unlike(preset: Preset, windows: np.ndarray, usable: np.ndarray) -> 
         y, x = np.nonzero(usable)
         some = np.linspace(0, y.size - 1, min(y.size, N_COMPARED)).astype(int)
         found = preset.preprocessing.scatter(_filled(windows[y[some], x[some]]))
-        warn_if_unlike(
-            preset, found, preset.preprocessing.scale, where="contrasts in a cutout"
-        )
+        warn_if_unlike(preset, found, preset.preprocessing.scale, where="contrasts in a cutout")
 
 
 def _windows(
