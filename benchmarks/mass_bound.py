@@ -42,7 +42,7 @@ SIDES = {"spt3g": 32, "gupta2020": 40}
 def main():
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--surroundings", type=int, default=24_000, help="images for the covariance")
+    parser.add_argument("--surroundings", type=int, default=24_000, help="images of what is around")
     parser.add_argument("--clusters", type=int, default=1000, help="clusters of each sky")
     parser.add_argument("--output", type=Path, default=Path("mass-bound"))
     options = parser.parse_args()
