@@ -41,9 +41,7 @@ def given_redshifts(clusters: Table, redshift: ArrayLike | None, preset: Preset)
         If they are no numbers or not as many as clusters, one that is given is not positive, or
         none at all is known and the preset is for clusters of one redshift.
     """
-    known = (
-        _of_column(clusters) if redshift is None else checked_redshifts(redshift, len(clusters))
-    )
+    known = _of_column(clusters) if redshift is None else checked_redshifts(redshift, len(clusters))
     if preset.calibration["redshift_input"] is None and known.size and np.isnan(known).all():
         low, high = preset.calibration["redshifts"]
         raise ValueError(

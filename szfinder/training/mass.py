@@ -109,9 +109,7 @@ def train_mass(
         "masses": [float(mass) for mass in held],
         "redshifts": list(training.redshifts),
         "redshift_input": training.redshift_input,
-        "roughness": np.median(
-            roughness(watched.made.surroundings), axis=0
-        ).tolist(),
+        "roughness": np.median(roughness(watched.made.surroundings), axis=0).tolist(),
     }
     Preset.from_model(
         model, name=folder.name, architecture="mresunet", arguments=arguments,
