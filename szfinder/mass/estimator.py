@@ -151,8 +151,8 @@ class MassEstimator:
             All columns of the catalogue and ``m200c`` and ``m200c_err`` in Msun; ``sz_profile``,
             Compton y in rings, shape (n, n_ring), whose mean radii in arcmin are
             ``meta["sz_profile_radius"]``, the mean of what clusters of such an image have, without
-            an error; and ``mass_flags``. NaN where there is no mass. Columns that had these names
-            are replaced. ``mass_redshift`` is the redshift that a mass holds for, NaN for any.
+            an error; ``mass_redshift``, for which a mass holds, NaN for any; and ``mass_flags``.
+            NaN where there is no mass. Columns that had these names are replaced.
 
         Raises
         ------

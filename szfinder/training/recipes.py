@@ -211,7 +211,8 @@ class GuptaRecipe(Recipe):
     n_batches : int, optional
         Where the training ends at the latest.
     epoch : int, optional
-        Batches in an epoch; by default those of the 3200 images of the paper.
+        Batches in an epoch; by default those of the 3200 images of the paper. Trainings on another
+        number of images need another.
 
     Raises
     ------
